@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <cstring>
-#include <functional>
 #include <optional>
 
 #include "support/proc.hpp"
@@ -65,14 +64,10 @@ std::optional<int> wait_for(pid_t pid, Clock::time_point deadline) {
   }
 }
 
-/// The processes that still run below this one when they have been given `grace` to end.
-std::vector<ProcessEntry> remaining(std::chrono::milliseconds grace) {
-  for (auto const deadline = Clock::now() + grace;;) {
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
-    auto result = cohort::test::descendants(::getpid());
-    if (result.empty() || Clock::now() > deadline) return result;
-    ::usleep(5'000);
-  }
+/// The processes below this one, when those that have ended are reaped.
+std::vector<ProcessEntry> remaining() {
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;
+  return cohort::test::descendants(::getpid());
 }
 
 void print_stacks(std::vector<ProcessEntry> const& tree) {
@@ -95,24 +90,30 @@ void print_stacks(std::vector<ProcessEntry> const& tree) {
 /// Kills what runs below this process. A process may fork while we look, so look until there is none.
 void kill_tree() {
   for (auto const deadline = Clock::now() + 5s; Clock::now() < deadline;) {
-    auto const tree = remaining(0ms);
+    auto const tree = remaining();
     if (tree.empty()) return;
     for (auto const& process : tree) ::kill(process.pid, SIGKILL);
     ::usleep(1'000);
   }
 }
 
-/// Whether the command left processes or shared memory behind; says so.
+/// Whether the command left processes or shared memory behind, also after a second of grace; says so.
 bool leaves_something(std::set<std::string> const& shared_memory_before) {
-  auto const left = remaining(1s);
+  auto left = remaining();
+  auto shared_memory = cohort::test::new_shared_memory(shared_memory_before, ::getpid());
+  for (auto const deadline = Clock::now() + 1s; Clock::now() < deadline;) {
+    if (left.empty() && shared_memory.empty()) return false;
+    ::usleep(5'000);
+    left = remaining();
+    shared_memory = cohort::test::new_shared_memory(shared_memory_before, ::getpid());
+  }
+  for (auto const& path : shared_memory) fmt::print(stderr, "limit: left behind: {}\n", path);
   if (!left.empty()) {
     fmt::print(stderr, "limit: {} process(es) left when the command ended\n", left.size());
     print_stacks(left);
     kill_tree();
   }
-  auto const shared_memory = cohort::test::new_shared_memory(shared_memory_before, ::getpid());
-  for (auto const& path : shared_memory) fmt::print(stderr, "limit: left behind: {}\n", path);
-  return !left.empty() || !shared_memory.empty();
+  return true;
 }
 
 }  // namespace

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -22,8 +22,9 @@ struct ProcessEntry {
 
 /// The whole of a file of /proc; empty when its process is gone.
 inline std::string read_text(std::filesystem::path const& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();  // gives up without an exception when the process ends meanwhile
+  return std::move(text).str();
 }
 
 /// The names in a directory, without those that cannot be read any more.

@@ -1,34 +1,9 @@
 // The fixture of all other tests: the leak check and the time limit find what they are there to find.
-#include <sys/mman.h>
-#include <sys/wait.h>
-
-#include <cstdio>
-
 #include "support/catch.hpp"
 #include "support/output.hpp"
+#include "support/run_leaky.hpp"
 
-namespace {
-
-struct Outcome {
-  int status = 0;
-  std::string output;
-};
-
-Outcome run(std::string const& command) {
-  Outcome result;
-  std::FILE* const pipe = ::popen(("exec 2>&1; " + command).c_str(), "re");
-  char buffer[4096];
-  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) result.output.append(buffer, n);
-  int const status = ::pclose(pipe);
-  result.status = WEXITSTATUS(status);
-  return result;
-}
-
-Outcome run_leaky(std::string const& test_case, std::string const& limit = "20") {
-  return run(LIMIT " " + limit + " " LEAKY " '" + test_case + "'");
-}
-
-}  // namespace
+using namespace cohort::test;
 
 TEST_CASE("a test case that leaves something behind fails and says what") {
   struct Case {
@@ -40,10 +15,8 @@ TEST_CASE("a test case that leaves something behind fails and says what") {
                              {"leaves a thread", "  thread "},
                              {"leaves a thread in one section", "  thread "},
                              {"leaves a descriptor", ": /dev/zero"},
-                             {"closes a descriptor of others", "closed: descriptor 0"},
-                             {"leaves shared memory", "/dev/shm/cohort-test-left"}}));
+                             {"closes a descriptor of others", "closed: descriptor 0"}}));
   auto const outcome = run_leaky(name);
-  ::shm_unlink("/cohort-test-left");
   CAPTURE(name, outcome.output);
   CHECK(outcome.status != 0);
   CHECK(outcome.output.find("left behind:") != std::string::npos);
@@ -76,13 +49,6 @@ TEST_CASE("limit finds processes that left the tree") {
   CHECK(outcome.output.find("limit: 1 process(es) left") != std::string::npos);
 }
 
-TEST_CASE("limit finds shared memory") {
-  auto const outcome = run(LIMIT " 20 touch /dev/shm/cohort-test-touched");
-  ::shm_unlink("/cohort-test-touched");
-  CHECK(outcome.status == 125);
-  CHECK(outcome.output == "limit: left behind: /dev/shm/cohort-test-touched\n");
-}
-
 TEST_CASE("limit passes the exit status on") {
   CHECK(run(LIMIT " 20 sh -c 'exit 7'").status == 7);
   CHECK(run(LIMIT " 20 true").status == 0);
@@ -94,9 +60,9 @@ TEST_CASE("limit passes the exit status on") {
 }
 
 TEST_CASE("standard error of this process and of its children is captured and given back") {
-  cohort::test::CapturedStderr outer;
+  CapturedStderr outer;
   {
-    cohort::test::CapturedStderr captured;
+    CapturedStderr captured;
     std::fputs("one\n", stderr);
     CHECK(captured.text() == "one\n");
     CHECK(std::system("echo two >&2") == 0);
