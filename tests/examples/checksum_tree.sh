@@ -53,6 +53,12 @@ for options in '--workers 1' '--workers 3 --chunksize 1' '--chunksize 7' '--chun
   same "$options"
 done
 
+mkdir many
+for n in {1..5000}; do : >many/$n; done
+reference many
+run 0 --chunksize 1 many
+same 'thousands of tasks'
+
 # -- A worker dies of a file, wherever that is in its chunk: nothing else is lost.
 mkdir tree/other
 echo poison >'tree/dir with space/poison'
@@ -79,6 +85,8 @@ said '^checksum_tree: locked/secret: Permission denied$'
 said '^checksum_tree: locked/directory: Permission denied$'
 said '^checksum_tree: 2 could not be read$'
 as=()
+run 1 /proc/self/mem  # opens, but has nothing at its beginning
+said '^checksum_tree: /proc/self/mem: Input/output error$'
 run 1 missing
 said '^checksum_tree: missing: No such file or directory$'
 
