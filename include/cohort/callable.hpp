@@ -109,6 +109,12 @@ class Task {
 
 namespace detail {
 
+template <> struct Codec<Task> {
+  using Parts = Types<>;
+  static void save(Writer& writer, Task const& task) { task.save(writer); }
+  static Task load(Reader& reader) { return Task::load(reader); }
+};
+
 template <class F, class... Bound>
 requires shippable_callable<F>
 struct Codec<Partial<F, Bound...>> {

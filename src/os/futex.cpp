@@ -12,9 +12,10 @@ namespace cohort::os {
 
 static_assert(sizeof(std::atomic<std::uint32_t>) == 4 && std::atomic<std::uint32_t>::is_always_lock_free);
 
-Wake futex_wait(std::atomic<std::uint32_t> const& word, std::uint32_t expected, Deadline deadline) {
+Wake futex_wait(std::atomic<std::uint32_t> const& word, std::uint32_t expected, Deadline deadline,
+                std::chrono::nanoseconds cap) {
   using Nanoseconds = std::chrono::nanoseconds;
-  Nanoseconds sleep = longest_sleep;
+  Nanoseconds sleep = cap;
   bool ends_at_deadline = false;
   if (deadline) {
     auto const rest = *deadline - Timeout::Clock::now();
@@ -25,7 +26,8 @@ Wake futex_wait(std::atomic<std::uint32_t> const& word, std::uint32_t expected, 
       ends_at_deadline = true;
     }
   }
-  timespec const limit{0, static_cast<long>(sleep.count())};  // FUTEX_WAIT takes a relative time
+  auto const seconds = std::chrono::floor<std::chrono::seconds>(sleep);
+  timespec const limit{seconds.count(), (sleep - seconds).count()};  // FUTEX_WAIT takes a relative time
   if (::syscall(SYS_futex, &word, FUTEX_WAIT, expected, &limit, nullptr, 0) == 0) return Wake::woken;
   switch (errno) {
     case EAGAIN:

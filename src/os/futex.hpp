@@ -18,12 +18,14 @@ enum class Wake {
   changed,   ///< the word was not `expected` any more: no sleep
   woken,     ///< by `futex_wake`, or for no reason
   signal,    ///< a signal handler ran
-  cap,       ///< `longest_sleep` is over, the deadline is not reached
+  cap,       ///< the longest sleep is over, the deadline is not reached
   deadline,  ///< the deadline has passed
 };
 
-/// Sleeps while `word` holds `expected`: once, for at most `longest_sleep`. The caller loops.
-Wake futex_wait(std::atomic<std::uint32_t> const& word, std::uint32_t expected, Deadline deadline = {});
+/// Sleeps while `word` holds `expected`: once, for at most `cap`. The caller loops.
+/// A longer `cap` is for words whose wake cannot be lost, or is repeated by the death monitor.
+Wake futex_wait(std::atomic<std::uint32_t> const& word, std::uint32_t expected, Deadline deadline = {},
+                std::chrono::nanoseconds cap = longest_sleep);
 
 /// Wakes at most `count` sleepers; returns how many there were.
 int futex_wake(std::atomic<std::uint32_t>& word, int count = 1);

@@ -1,6 +1,6 @@
 #include <cohort/multiprocessing/process.hpp>
 
-#include "os/error.hpp"
+#include "process/access.hpp"
 #include "start/child.hpp"
 #include "start/identity.hpp"
 #include "start/start.hpp"
@@ -91,7 +91,7 @@ void Process::start() {
 
 void Process::save(cohort::detail::Writer& writer) const {
   if (typeid(*this) != typeid(Process)) detail::fail_subclass(typeid(*this).name());
-  cohort::detail::save_entry(writer, cohort::detail::entry<start::Body, &detail::run_target>);
+  cohort::detail::save_entry(writer, cohort::detail::entry<start::Body, &detail::run_target, Process>);
   if (state_->target) state_->target->save(writer);
 }
 
@@ -204,6 +204,8 @@ void fail_subclass(char const* type_name) {
 }
 
 }  // namespace detail
+
+std::shared_ptr<start::Child> ProcessAccess::child(Process const& process) { return process.state_->child; }
 
 Process& current_process() {
   static Process& root = *[] {

@@ -1,10 +1,10 @@
-#include "errors/throw_probe.hpp"
 #include "memory/arena.hpp"
 #include "memory/slots.hpp"
 #include "os/error.hpp"
 #include "start/exit.hpp"
 #include "start/start.hpp"
 
+#include <cohort/detail/exceptions.hpp>
 #include <cohort/pickle.hpp>
 
 #include <fcntl.h>
@@ -46,10 +46,9 @@ void run_child(Identity identity, os::Descriptor lifeline, std::function<void()>
   become(std::move(identity), std::move(lifeline));
   close_stdin();
   arrange_exit();
-  errors::Backtrace trace;
-  auto const error = errors::run_guarded([](void* body) { (*static_cast<std::function<void()> const*>(body))(); },
-                                         const_cast<void*>(static_cast<void const*>(&body)), trace);
-  if (error) errors::report_uncaught(self().name, ::getpid(), error, trace);
+  detail::Backtrace trace;
+  auto const error = detail::run_guarded(body, trace);
+  if (error) detail::report_uncaught(self().name, ::getpid(), error, trace);
   finish(error ? 1 : 0);
 }
 

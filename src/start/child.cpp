@@ -1,10 +1,12 @@
 #include "start/child.hpp"
 
+#include "memory/heap.hpp"
 #include "memory/slots.hpp"
 #include "os/error.hpp"
 #include "os/pidfd.hpp"
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -39,7 +41,7 @@ std::optional<int> Child::exitcode() {
   if (!os::wait_readable(sentinel(), Timeout::Clock::now())) return std::nullopt;
   exitcode_ = reap();
   lifeline_.reset();
-  memory::release_slot(slot_);
+  if (!estate_kept_) settle_estate();
   return exitcode_;
 }
 
@@ -70,6 +72,21 @@ void Child::signal(int number) {
   if (exitcode_) return;
   static os::Descriptor const none;
   os::send_signal(pid_, sentinel_.is_pidfd ? sentinel_.readable : none, number);
+}
+
+void Child::signal_group(int number) {
+  std::lock_guard const lock(mutex_);
+  if (!exitcode_ && ::kill(-pid_, number) != 0) ::kill(pid_, number);
+}
+
+void Child::keep_estate() {
+  std::lock_guard const lock(mutex_);
+  estate_kept_ = true;
+}
+
+void Child::settle_estate() {
+  memory::sweep(slot_.number);
+  memory::release_slot(slot_);
 }
 
 void Child::forget() {

@@ -29,6 +29,7 @@ class Child {
   bool daemon() const { return daemon_; }
   pid_t pid() const { return pid_; }
   int sentinel() const { return sentinel_.readable.get(); }
+  memory::Slot slot() const { return slot_; }
 
   /// The exit code once the process ended (-N after signal N), and reaps it; none while it runs.
   std::optional<int> exitcode();
@@ -36,6 +37,14 @@ class Child {
   bool join(os::Deadline deadline);
   /// Does nothing once the process ended.
   void signal(int number);
+
+  /// The same to the process group it leads.
+  void signal_group(int number);
+
+  /// What a dead process owned in the arena is given back when its end is seen, unless its heir asks for time to
+  /// take over what it needs of it, and then settles the rest.
+  void keep_estate();
+  void settle_estate();
 
   /// In a forked child of this process: lets go of what belongs to the parent.
   void forget();
@@ -51,6 +60,7 @@ class Child {
   std::mutex mutex_;  // guards what follows
   os::Descriptor lifeline_;
   std::optional<int> exitcode_;
+  bool estate_kept_ = false;
 };
 
 /// The children this process started and has not reaped. Safe to call from several threads.

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -18,7 +19,10 @@ using namespace std::chrono_literals;
 /// Time for a daemonic child to act on SIGTERM before it is killed.
 constexpr auto grace = 300ms;
 
+std::atomic<bool> exiting{false};
+
 void end_children() {
+  exiting = true;
   auto const all = children::active();
   for (auto const& child : all)
     if (child->daemon()) child->signal(SIGTERM);
@@ -51,6 +55,8 @@ void arrange_exit() {
   static int const arranged = ::on_exit(at_exit, nullptr);
   static_cast<void>(arranged);
 }
+
+bool is_exiting() { return exiting; }
 
 void finish(int exitcode) {
   end_children();

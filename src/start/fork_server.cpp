@@ -47,15 +47,13 @@ Client& client() {
   return *client_pointer();
 }
 
-constexpr detail::Entry<Body> serve_entry = detail::entry<Body, &serve>();
-
 void start_server(Client& client) {
   auto [ours, theirs] = os::socket_pair(os::SocketKind::seqpacket);
   Order order;
   order.identity.name = "ForkServer";
   order.identity.daemon = true;
   order.save = [&, control = theirs.get()](detail::Writer& writer) {
-    detail::save_entry(writer, serve_entry);
+    detail::save_entry(writer, detail::entry<Body, &serve, Client>);
     detail::save(writer, writer.attach(control));
     client.preload.save(writer);
   };

@@ -2,15 +2,14 @@
 
 #include "os/descriptor.hpp"
 #include "os/error.hpp"
+#include "os/thread.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <map>
 #include <mutex>
-#include <thread>
 
 namespace cohort::start {
 
@@ -26,29 +25,12 @@ namespace {
 
 constexpr std::uint64_t stop_id = 0;
 
-/// Holds back all signals: no handler of the program may run on a thread of the library, and a thread is born with
-/// its creator's mask.
-class SignalsHeldBack {
- public:
-  SignalsHeldBack() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  ~SignalsHeldBack() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
 class Monitor {
  public:
   Monitor() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), stop_(::eventfd(0, EFD_CLOEXEC)) {
     if (!epoll_ || !stop_) os::fail(errno, "cannot start the death monitor");
     listen(stop_.get(), stop_id);
-    SignalsHeldBack const held_back;
-    thread_ = std::thread([this] { run(); });
-    ::pthread_setname_np(thread_.native_handle(), "cohort-monitor");
+    thread_ = os::start_thread("cohort-monitor", [this] { run(); });
   }
 
   void stop() {

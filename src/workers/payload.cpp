@@ -2,15 +2,18 @@
 
 #include "memory/heap.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace cohort::detail {
 
+Payload::Payload(std::uint64_t block, std::size_t size) : block_(block), size_(size), process_(::getpid()) {}
+
 std::span<std::byte const> Payload::block_bytes() const { return {memory::arena().base() + block_, size_}; }
 
 void Payload::free_block() noexcept {
-  // A copy of this object in a forked child is not the block's owner.
-  if (memory::owner_of(block_) == memory::my_slot().number) memory::free(block_);
+  if (process_ == ::getpid()) memory::free(block_);
 }
 
 PayloadWriter::~PayloadWriter() {

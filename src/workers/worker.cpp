@@ -1,6 +1,5 @@
 #include "workers/worker.hpp"
 
-#include "errors/throw_probe.hpp"
 #include "start/identity.hpp"
 #include "workers/channel.hpp"
 
@@ -52,8 +51,8 @@ class Worker {
   /// Runs user code; if it throws, the exception is what has been written afterwards.
   template <class F>
   bool guarded(F body) {
-    errors::Backtrace trace;
-    auto const error = errors::run_guarded([](void* body) { (*static_cast<F*>(body))(); }, &body, trace);
+    detail::Backtrace trace;
+    auto const error = detail::run_guarded(body, trace);
     if (!error) return true;
     writer_.restart();
     detail::save_exception(writer_, error, trace);

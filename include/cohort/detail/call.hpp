@@ -35,7 +35,7 @@ auto call_value(F& function, A&&... arguments) {
 template <class F, class... A>
 struct SingleCall {
   static void write(Writer& writer, F const& function, A const&... arguments) {
-    save_entry(writer, entry<Call, &run>);
+    save_entry(writer, entry<Call, &run, SingleCall>);
     save_callable(writer, function);
     (detail::save(writer, arguments), ...);
   }
@@ -55,7 +55,7 @@ struct ChunkCall {
 
   /// To be followed by `count` items.
   static void begin(Writer& writer, F const& function, std::size_t count) {
-    save_entry(writer, entry<Call, &run>);
+    save_entry(writer, entry<Call, &run, ChunkCall>);
     save_callable(writer, function);
     writer.scalar(static_cast<std::uint64_t>(count));
   }

@@ -28,6 +28,8 @@ class Engine {
   virtual ~Engine() = default;
 
   virtual unsigned worker_count() const = 0;
+  /// False in a forked child, where its threads and workers are not.
+  virtual bool is_here() const = 0;
 
   /// Hands in a task, whose outcome goes to `sink` under `index`. `label` names it in errors and lives as long as
   /// the program. Throws `ValueError` after `close`, `BrokenProcessPool` when the pool is broken.

@@ -35,6 +35,9 @@ struct Outcome {
   std::exception_ptr error() const;
 };
 
+/// Calls a callback; what it throws is printed and goes no further.
+void run_callback(std::function<void()> const& callback);
+
 /// Gathers the outcomes of tasks. Guarded by the lock of the engine it was submitted to.
 class Sink {
  public:

@@ -20,7 +20,7 @@ class Payload {
   Payload() = default;
   explicit Payload(std::vector<std::byte> small) : small_(std::move(small)), size_(small_.size()) {}
   /// Takes over a block that belongs to this process.
-  Payload(std::uint64_t block, std::size_t size) : block_(block), size_(size) {}
+  Payload(std::uint64_t block, std::size_t size);
   Payload(Payload&& other) noexcept { swap(other); }
   Payload& operator=(Payload&& other) noexcept {
     Payload(std::move(other)).swap(*this);
@@ -42,6 +42,7 @@ class Payload {
     small_.swap(other.small_);
     std::swap(block_, other.block_);
     std::swap(size_, other.size_);
+    std::swap(process_, other.process_);
   }
   std::span<std::byte const> block_bytes() const;
   void free_block() noexcept;
@@ -49,6 +50,7 @@ class Payload {
   std::vector<std::byte> small_;
   std::uint64_t block_ = 0;
   std::size_t size_ = 0;
+  int process_ = 0;  ///< whose the block is: a copy of this object in a forked child does not free it
 };
 
 /// Writes a payload. A large value goes straight into the block where it stays.

@@ -43,7 +43,7 @@ class TargetOf final : public Target {
       std::size_t index = 0;
       ((++index, pickles_v<A> ? void() : fail_target(index, typeid(A).name())), ...);
     } else {
-      save_entry(writer, entry<LoadTarget, &load>);
+      save_entry(writer, entry<LoadTarget, &load, TargetOf>);
       save_callable(writer, function_);
       std::apply([&](A const&... arguments) { (detail::save(writer, arguments), ...); }, arguments_);
     }

@@ -80,3 +80,7 @@ unsigned cpu_count();
 unsigned process_cpu_count();
 
 }  // namespace cohort::multiprocessing
+
+namespace cohort {
+namespace mp = multiprocessing;
+}

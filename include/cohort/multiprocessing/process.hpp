@@ -105,6 +105,7 @@ class Process {
 
  private:
   friend Process& current_process();
+  friend struct ProcessAccess;
   friend void detail::run_arrived(std::unique_ptr<Process> process);
   friend void detail::run_target(cohort::detail::Reader& reader);
   struct State;
@@ -134,7 +135,7 @@ class ProcessOf : public Process {
   void save(cohort::detail::Writer& writer) const override {
     constexpr bool no_data = sizeof(W) == sizeof(ProcessOf);
     if constexpr (std::default_initializable<W> && (no_data || cohort::detail::serialises<W>)) {
-      cohort::detail::save_entry(writer, cohort::detail::entry<void(cohort::detail::Reader&), &ProcessOf::arrive>);
+      cohort::detail::save_entry(writer, cohort::detail::entry<void(cohort::detail::Reader&), &ProcessOf::arrive, W>);
       if constexpr (!no_data) cohort::detail::save_members(writer, static_cast<W const&>(*this));
     } else {
       detail::fail_subclass(typeid(W).name());
