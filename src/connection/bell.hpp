@@ -26,9 +26,12 @@ template <class Check> int poll_open(std::span<pollfd> set, os::Deadline deadlin
     auto const bell = current_bell();  // before the check: what is closed after it rings this bell or a later
     check();
     set.back() = {bell ? bell->get() : -1, POLLIN, 0};
-    int const ready = os::poll_until(set, deadline);
-    if (set.back().revents == 0) return ready;
-    if (ready > 1) return ready - 1;
+    // Without a bell one has to look oneself.
+    auto const look = Timeout(std::chrono::milliseconds(50)).deadline();
+    bool const last = bell || (deadline && *deadline <= *look);
+    int const ready = os::poll_until(set, last ? deadline : look);
+    int const rung = set.back().revents != 0 ? 1 : 0;
+    if (ready > rung || (last && rung == 0)) return ready - rung;
   }
 }
 

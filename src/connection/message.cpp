@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 
@@ -82,13 +83,14 @@ OutgoingMessage::OutgoingMessage() {
   end_ = small_ + sizeof small_;
 }
 
-void OutgoingMessage::grow(std::size_t count) {
+void OutgoingMessage::overflow(void const* source, std::size_t count) {
   auto const written = size();
   bool const was_small = begin_ == small_;
   large_.reserve(std::max(written + count, 2 * written));
   if (was_small) std::memcpy(large_.data(), small_, written);
+  std::memcpy(large_.data() + written, source, count);
   begin_ = large_.data();
-  at_ = begin_ + written;
+  at_ = begin_ + written + count;
   end_ = begin_ + large_.capacity();
 }
 

@@ -5,8 +5,8 @@
 #include "connection/framing.hpp"
 #include "connection/support.hpp"
 
-#include <sys/resource.h>
-
+#include <atomic>
+#include <new>
 #include <random>
 
 namespace {
@@ -17,7 +17,23 @@ std::vector<int> numbers(cohort::connection::Header const& header) {
   return values;
 }
 
+std::atomic<std::size_t> largest_allocation{SIZE_MAX};
+
+/// Allocations beyond a size fail while it lives.
+struct AllocationLimit {
+  explicit AllocationLimit(std::size_t limit) { largest_allocation = limit; }
+  ~AllocationLimit() { largest_allocation = SIZE_MAX; }
+};
+
 }  // namespace
+
+void* operator new(std::size_t size) {
+  void* const memory = size > largest_allocation ? nullptr : std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 TEST_CASE("lengths are framed as Python frames them") {
   using cohort::connection::encode_length;
@@ -106,37 +122,26 @@ TEST_CASE("a bogus length claims no memory") {
   std::vector<std::byte> wire;
   for (int const value : header) wire.push_back(static_cast<std::byte>(value));
   wire.resize(wire.size() + 1000);
-  Child child([&] {
-    rlimit const limit{512 << 20, 512 << 20};
-    ::setrlimit(RLIMIT_AS, &limit);
-    peer.write(wire);
-    peer.hang_up();
-    demand(error_of([&] { peer.end.recv<std::string>(); }) == ECONNRESET, "a bogus length");
-  });
+  peer.write(wire);
   peer.hang_up();
-  CHECK(child.join() == 0);
+  AllocationLimit const limit(2 << 20);
+  CHECK(error_of([&] { peer.end.recv_bytes(); }) == ECONNRESET);
 }
 
 TEST_CASE("a message too large for memory is bad_alloc and ends the reading") {
   mp::Connection reader, writer;
   std::tie(reader, writer) = mp::Pipe(false);
-  Child child([&] {
-    Child const sender([&] {
-      reader.close();
-      error_of([&] { writer.send_bytes(std::vector<std::byte>(400 << 20)); });
-    });
-    writer.close();
-    rlimit const limit{256 << 20, 256 << 20};
-    ::setrlimit(RLIMIT_AS, &limit);
-    try {
-      reader.recv_bytes();
-    } catch (std::bad_alloc const&) {
-      demand(reader.closed(), "not closed");
-      return;
-    }
-    demand(false, "received more than there is room for");
+  Child sender([&] {
+    reader.close();
+    demand(error_of([&] { writer.send_bytes(std::vector<std::byte>(64 << 20)); }) == EPIPE, "all was taken");
   });
-  CHECK(child.join() == 0);
+  writer.close();
+  {
+    AllocationLimit const limit(16 << 20);
+    CHECK_THROWS_AS(reader.recv_bytes(), std::bad_alloc);
+  }
+  CHECK(reader.closed());
+  CHECK(sender.join() == 0);
 }
 
 TEST_CASE("noise from a hostile peer gives values or errors, and ends") {

@@ -118,24 +118,29 @@ TEST_CASE("a closed connection's number is not used again while a call runs") {
 TEST_CASE("closing one connection leaves the waits for others alone") {
   mp::Connection a, b;
   std::tie(a, b) = mp::Pipe();
-  std::thread reader([&] { CHECK(a.recv<int>() == 1); });
+  int received = 0;
+  std::thread reader([&] { received = a.recv<int>(); });
   for (int i = 0; i < 50; ++i) {
     mp::Connection c, d;
     std::tie(c, d) = mp::Pipe();
-    std::thread other([&] { CHECK(error_of([&] { c.poll(std::nullopt); }) == EBADF); });
+    int error = 0;
+    std::thread other([&] { error = error_of([&] { c.poll(std::nullopt); }); });
     std::this_thread::sleep_for(1ms);
     c.close();
     other.join();
+    CHECK(error == EBADF);
   }
   b.send(1);
   reader.join();
+  CHECK(received == 1);
 }
 
 TEST_CASE("a child forked while a thread receives can receive, send and close") {
   mp::Connection a, b;
   std::tie(a, b) = mp::Pipe();
-  std::thread reader([&] { CHECK(error_of([&] { a.recv<int>(); }) == EBADF); });
-  std::thread writer([&] { CHECK(error_of([&] { a.send_bytes(pattern(4 << 20)); }) == EBADF); });
+  int reading = 0, writing = 0;
+  std::thread reader([&] { reading = error_of([&] { a.recv<int>(); }); });
+  std::thread writer([&] { writing = error_of([&] { a.send_bytes(pattern(4 << 20)); }); });
   let_it_block();
   mp::Connection own;
   {
@@ -163,6 +168,8 @@ TEST_CASE("a child forked while a thread receives can receive, send and close") 
   a.close();
   reader.join();
   writer.join();
+  CHECK(reading == EBADF);
+  CHECK(writing == EBADF);
 }
 
 TEST_CASE("a child can use at once a connection that threads of its parent are using") {

@@ -7,9 +7,9 @@
 
 namespace cohort::detail {
 
-/// What every cohort handle derives from: a cheap, copyable name of an object that lives elsewhere. A copy is
-/// the same object. A handle travels by its members `void save(Writer&) const` and `static H load(Reader&)`,
-/// and prints as its `std::string repr() const`.
+/// The base of every handle: a cheap, copyable name of an object that lives elsewhere; a copy is the same
+/// object. A handle travels as a reference to it, by members `void save(Writer&) const` and
+/// `static Self load(Reader&)`, and fmt prints it as its `std::string repr() const`.
 struct HandleBase {};
 
 }  // namespace cohort::detail

@@ -48,7 +48,7 @@ class OutgoingMessage final : public Writer {
   std::span<int const> descriptors() const { return descriptors_; }
 
  private:
-  void grow(std::size_t count) override;
+  void overflow(void const* source, std::size_t count) override;
 
   alignas(std::max_align_t) std::byte small_[512];
   Buffer large_;

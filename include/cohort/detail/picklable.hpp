@@ -1,6 +1,7 @@
 #pragma once
 #include <cohort/detail/aggregate.hpp>
 #include <cohort/detail/archive.hpp>
+#include <cohort/detail/handle.hpp>
 #include <cohort/detail/type_name.hpp>
 
 #include <array>
@@ -14,10 +15,6 @@
 /// What can travel, and the two functions by which it does. There is one rule: a type is picklable if it has
 /// a Codec and so has every type it is made of, however deep; types that contain themselves are no exception.
 namespace cohort::detail {
-
-/// The base of every handle: a class that derives from it travels as a reference to what it stands for, by
-/// members `void save(Writer&) const` and `static Self load(Reader&)`.
-struct HandleBase {};
 
 /// How a class that no specialisation of Codec names becomes bytes; see codec_classes.hpp.
 template <class T> struct ClassCodec;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <cstdlib>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -65,9 +66,8 @@ class Connection : public detail::HandleBase {
 
   /// Pickles a value and sends it. It may block until the receiver has taken the most of it. The descriptors
   /// inside must stay open meanwhile; `PicklingError` for more than 253 of them.
-  template <class T>
+  template <Picklable T>
   requires(!std::same_as<std::decay_t<T>, char*>) void send(T const& value) const {
-    detail::require_picklable<T>();
     detail::OutgoingMessage message;
     detail::save_typed(message, value);
     send_message(message);
@@ -77,11 +77,24 @@ class Connection : public detail::HandleBase {
 
   /// Waits for the next message and unpickles it. Throws `UnpicklingError` if it is not a T: the message is
   /// gone then, and the connection goes on. EMFILE if there was no room for the descriptors inside.
-  template <class T> T recv() const {
-    detail::require_picklable<T>();
+  template <Picklable T> T recv() const {
     auto message = receive_message();
     detail::Reader reader({message.bytes.data(), message.bytes.size()}, &message.descriptors);
-    return detail::load_typed<T>(reader);
+    T value = detail::load_typed<T>(reader);
+    reader.expect_end();
+    return value;
+  }
+
+  /// Anything else: the compiler says why not.
+  template <class T>
+  requires(!Picklable<T> && !std::same_as<std::decay_t<T>, char*>) void send(T const&) const {
+    detail::refuse<T>();
+  }
+  template <class T>
+  requires(!Picklable<T>) T recv()
+  const {
+    detail::refuse<T>();
+    std::abort();
   }
 
   /// Sends the bytes themselves as one message.
