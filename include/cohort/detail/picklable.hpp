@@ -62,10 +62,23 @@ template <class T> using refused_part_t = typename FirstRefused<Types<>, Types<s
 
 template <class T> inline constexpr bool pickles_v = std::is_void_v<refused_part_t<T>> && !std::is_void_v<T>;
 
+/// Stops the compilation; see refuse.hpp.
+template <class T, class Part = refused_part_t<T>> constexpr void refuse();
+
 /// Writes a value, without its type.
-template <class T> void save(Writer& writer, T const& value) { Codec<T>::save(writer, value); }
+template <class T> void save(Writer& writer, T const& value) {
+  if constexpr (HasCodec<T>)
+    Codec<T>::save(writer, value);
+  else
+    refuse<T>();
+}
 /// Reads what `save<T>` wrote; `UnpicklingError` if the bytes are no T.
-template <class T> T load(Reader& reader) { return Codec<std::remove_cv_t<T>>::load(reader); }
+template <class T> T load(Reader& reader) {
+  if constexpr (HasCodec<std::remove_cv_t<T>>)
+    return Codec<std::remove_cv_t<T>>::load(reader);
+  else
+    refuse<T>();
+}
 
 [[noreturn]] void fail_type(std::string const& wanted, std::uint64_t came);
 

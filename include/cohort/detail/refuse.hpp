@@ -47,7 +47,7 @@ template <class T> constexpr bool has_base() {
 template <class> inline constexpr bool picklable = false;
 
 /// Stops the compilation because T cannot travel: Part is what is wrong, T itself or something inside it.
-template <class T, class Part = refused_part_t<T>> constexpr void refuse() {
+template <class T, class Part> constexpr void refuse() {
   if constexpr (std::is_member_pointer_v<T>)
     static_assert(picklable<T>,
                   "cohort: a pointer to member cannot travel to another process; name the member when "
