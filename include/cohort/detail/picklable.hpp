@@ -85,26 +85,26 @@ template <class T> T load(Reader& reader) {
 /// Writes a value after the hash of its type.
 template <class T> void save_typed(Writer& writer, T const& value) {
   writer.scalar(type_hash<T>());
-  save(writer, value);
+  detail::save(writer, value);
 }
 /// Reads what `save_typed<T>` wrote; anything else is an `UnpicklingError` that names the two types.
 template <class T> T load_typed(Reader& reader) {
   if (auto const came = reader.scalar<std::uint64_t>(); came != type_hash<T>())
     fail_type(type_name<T>(), came);
-  return load<T>(reader);
+  return detail::load<T>(reader);
 }
 
 /// A value within a sequence. It takes at least one byte, so that no length can announce more elements than
 /// there are bytes.
 template <class T> void save_element(Writer& writer, T const& value) {
   auto const start = writer.size();
-  save(writer, value);
+  detail::save(writer, value);
   if (std::is_class_v<T> && writer.size() == start) writer.scalar(std::byte{});
 }
 /// Gives the value to `keep`; by reference to a temporary, so that T need only be movable.
 template <class T, class Keep> void load_element(Reader& reader, Keep&& keep) {
   auto const start = reader.position();
-  keep(load<T>(reader));
+  keep(detail::load<T>(reader));
   if (std::is_class_v<T> && reader.position() == start) reader.skip(1);
 }
 
