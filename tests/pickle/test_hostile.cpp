@@ -15,14 +15,15 @@ std::atomic<std::size_t> allocated_bytes{0};
 std::atomic<std::size_t> largest_allocation{0};
 }  // namespace
 
-void* operator new(std::size_t size) {
+// Not inlined, or g++ takes the pairs for mismatched ones.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   allocated_bytes += size;
   if (size > largest_allocation) largest_allocation = size;
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
@@ -51,11 +52,6 @@ struct Serialized {
   std::string text;
   template <class Archive> void serialize(Archive& ar) { ar(values, text); }
 };
-/// Costs a byte in a message and a page in memory.
-struct Large {
-  std::optional<std::array<std::uint64_t, 512>> values;
-};
-
 /// Calls `check` with a type and the bytes of a value of it, for many types.
 template <class Check> void for_each_sample(Check check) {
   auto const sample = [&](auto const& value) {
@@ -94,13 +90,20 @@ template <class T> Bytes untyped(T const& value) {
 }
 /// Bytes that claim to be a T and hold these values.
 template <class T, class... Value> Bytes claim(Value const&... values) {
-  Bytes bytes = untyped(cohort::detail::type_hash<T>());
-  auto const add = [&](Bytes const& more) { bytes.insert(bytes.end(), more.begin(), more.end()); };
-  (add(untyped(values)), ...);
+  Bytes bytes;
+  cohort::detail::VectorWriter writer(bytes);
+  writer.scalar(cohort::detail::type_hash<T>());
+  (cohort::detail::save(writer, values), ...);
+  writer.finish();
   return bytes;
 }
-template <class T> void check_refused(Bytes const& bytes) {
-  CHECK_THROWS_AS(pickle::loads<T>(bytes), cohort::UnpicklingError);
+template <class T> bool refuses(std::span<std::byte const> bytes) {
+  try {
+    pickle::loads<T>(bytes);
+  } catch (cohort::UnpicklingError const&) {
+    return true;
+  }
+  return false;
 }
 
 constexpr auto huge = std::numeric_limits<std::uint64_t>::max();
@@ -109,15 +112,14 @@ constexpr auto huge = std::numeric_limits<std::uint64_t>::max();
 
 TEST_CASE("every prefix of every sample is refused") {
   for_each_sample([]<class T>(Bytes const& bytes) {
-    for (std::size_t size = 0; size < bytes.size(); ++size)
-      CHECK_THROWS_AS(pickle::loads<T>(std::span(bytes).first(size)), cohort::UnpicklingError);
+    for (std::size_t size = 0; size < bytes.size(); ++size) CHECK(refuses<T>(std::span(bytes).first(size)));
   });
 }
 
 TEST_CASE("bytes behind the value are refused") {
   for_each_sample([]<class T>(Bytes bytes) {
     bytes.push_back({});
-    CHECK_THROWS_AS(pickle::loads<T>(bytes), cohort::UnpicklingError);
+    CHECK(refuses<T>(bytes));
   });
 }
 
@@ -144,23 +146,32 @@ TEST_CASE("a length takes no more memory than the bytes that are there") {
   auto const limited = [](auto load) {
     largest_allocation = 0;
     allocated_bytes = 0;
-    CHECK_THROWS_AS(load(), cohort::UnpicklingError);
+    CHECK(load());
     CHECK(largest_allocation < 16384);
     CHECK(allocated_bytes < 65536);
   };
   for (std::uint64_t const length : {huge, huge / 8 + 1, std::uint64_t{1} << 40, std::uint64_t{5000}}) {
-    limited([&] { pickle::loads<std::vector<double>>(claim<std::vector<double>>(length)); });
-    limited([&] { pickle::loads<std::string>(claim<std::string>(length)); });
-    limited([&] { pickle::loads<std::vector<std::string>>(claim<std::vector<std::string>>(length)); });
-    limited([&] { pickle::loads<std::vector<Empty>>(claim<std::vector<Empty>>(length, 0)); });
-    limited([&] { pickle::loads<std::vector<std::tuple<>>>(claim<std::vector<std::tuple<>>>(length)); });
-    limited([&] { pickle::loads<std::list<cohort::NoneType>>(claim<std::list<cohort::NoneType>>(length)); });
-    limited(
-        [&] { pickle::loads<std::unordered_map<int, int>>(claim<std::unordered_map<int, int>>(length, 0)); });
-    limited([&] { pickle::loads<Serialized>(claim<Serialized>(length, 1)); });
+    limited([&] { return refuses<std::vector<double>>(claim<std::vector<double>>(length)); });
+    limited([&] { return refuses<std::string>(claim<std::string>(length)); });
+    limited([&] { return refuses<std::vector<std::string>>(claim<std::vector<std::string>>(length)); });
+    limited([&] { return refuses<std::vector<Empty>>(claim<std::vector<Empty>>(length, 0)); });
+    limited([&] { return refuses<std::vector<std::tuple<>>>(claim<std::vector<std::tuple<>>>(length)); });
+    limited([&] { return refuses<std::list<cohort::NoneType>>(claim<std::list<cohort::NoneType>>(length)); });
+    limited([&] {
+      return refuses<std::unordered_map<int, int>>(claim<std::unordered_map<int, int>>(length, 0));
+    });
+    limited([&] { return refuses<Serialized>(claim<Serialized>(length, 1)); });
   }
-  limited(
-      [&] { pickle::loads<std::vector<Large>>(claim<std::vector<Large>>(huge, std::array<char, 100>{})); });
+}
+
+TEST_CASE("lengths in lengths take memory for each level only") {
+  Bytes nested = claim<Node>();
+  for (int level = 0; level < 2000; ++level)
+    for (auto const& part : {untyped(level), untyped(std::uint64_t{400})})
+      nested.insert(nested.end(), part.begin(), part.end());
+  allocated_bytes = 0;
+  CHECK(refuses<Node>(nested));
+  CHECK(allocated_bytes < Bytes::size_type{6} << 20);
 }
 
 TEST_CASE("elements that write nothing still travel") {
@@ -170,21 +181,21 @@ TEST_CASE("elements that write nothing still travel") {
 }
 
 TEST_CASE("values that a type does not have are refused") {
-  check_refused<bool>(claim<bool>(std::uint8_t{2}));
-  check_refused<std::optional<int>>(claim<std::optional<int>>(std::uint8_t{2}, 1));
-  check_refused<std::variant<int, char>>(claim<std::variant<int, char>>(std::uint32_t{2}, 1));
-  check_refused<std::unique_ptr<int>>(claim<std::unique_ptr<int>>(std::uint8_t{255}, 1));
-  check_refused<std::shared_ptr<int>>(claim<std::shared_ptr<int>>(std::uint8_t{3}, 1));
-  check_refused<std::shared_ptr<int>>(claim<std::shared_ptr<int>>(std::uint8_t{2}, std::uint64_t{0}));
-  check_refused<std::vector<bool>>(claim<std::vector<bool>>(std::uint64_t{1}, std::uint8_t{7}));
+  CHECK(refuses<bool>(claim<bool>(std::uint8_t{2})));
+  CHECK(refuses<std::optional<int>>(claim<std::optional<int>>(std::uint8_t{2}, 1)));
+  CHECK(refuses<std::variant<int, char>>(claim<std::variant<int, char>>(std::uint32_t{2}, 1)));
+  CHECK(refuses<std::unique_ptr<int>>(claim<std::unique_ptr<int>>(std::uint8_t{255}, 1)));
+  CHECK(refuses<std::shared_ptr<int>>(claim<std::shared_ptr<int>>(std::uint8_t{3}, 1)));
+  CHECK(refuses<std::shared_ptr<int>>(claim<std::shared_ptr<int>>(std::uint8_t{2}, std::uint64_t{0})));
+  CHECK(refuses<std::vector<bool>>(claim<std::vector<bool>>(std::uint64_t{1}, std::uint8_t{7})));
 }
 
 TEST_CASE("a shared object is known by its type, and only when it is complete") {
   using Two = std::pair<std::shared_ptr<int>, std::shared_ptr<std::string>>;
-  check_refused<Two>(claim<Two>(std::uint8_t{1}, 7, std::uint8_t{2}, std::uint64_t{0}));
+  CHECK(refuses<Two>(claim<Two>(std::uint8_t{1}, 7, std::uint8_t{2}, std::uint64_t{0})));
   // A node whose link is itself, which is still being read.
   using Link = std::shared_ptr<Node>;
-  check_refused<Link>(claim<Link>(std::uint8_t{1}, 7, std::uint64_t{0}, std::uint8_t{2}, std::uint64_t{0}));
+  CHECK(refuses<Link>(claim<Link>(std::uint8_t{1}, 7, std::uint64_t{0}, std::uint8_t{2}, std::uint64_t{0})));
 }
 
 TEST_CASE("nesting is bounded in both directions") {
@@ -195,11 +206,11 @@ TEST_CASE("nesting is bounded in both directions") {
   };
   CHECK_NOTHROW(pickle::loads<Chain>(pickle::dumps(chain(900))));
   CHECK_THROWS_AS(pickle::dumps(chain(1100)), cohort::PicklingError);
-  check_refused<Chain>(claim<Chain>(std::array<unsigned char, 1>{1}, [] {
+  CHECK(refuses<Chain>(claim<Chain>(std::array<unsigned char, 1>{1}, [] {
     std::array<unsigned char, 5000> ones;
     ones.fill(1);
     return ones;
-  }()));
+  }())));
 }
 
 TEST_CASE("bytes of another type are refused by name") {

@@ -2,24 +2,22 @@
 
 #include <catch2/catch.hpp>
 
-#include <complex>
-#include <forward_list>
-#include <limits>
-
 namespace pickle = cohort::pickle;
 using cohort::Picklable;
 
 namespace {
 
 template <class T> T again(T const& value) { return pickle::loads<T>(pickle::dumps(value)); }
-template <class T> void check_again(T const& value) { CHECK(again(value) == value); }
+template <class T> void check_again(T const& value) {
+  bool const same = again(value) == value;
+  CHECK(same);
+}
 
 struct Point {
   int x, y;
   auto operator<=>(Point const&) const = default;
 };
 enum class Colour : std::uint8_t { red, green };
-enum Plain { first, second = 300 };
 struct Record {
   int id;
   std::string name;
@@ -103,6 +101,12 @@ class Free {
   int value_ = 0;
   int list_[2] = {1, 2};
 };
+struct Throws {
+  Throws() = default;
+  explicit Throws(int error) { throw error; }
+  Throws(Throws const&) {}
+  template <class Archive> void serialize(Archive&) {}
+};
 struct Less {
   bool operator()(int a, int b) const { return a > b; }
 };
@@ -146,67 +150,6 @@ static_assert(!Picklable<std::unique_ptr<int, void (*)(int*)>> && !Picklable<std
 static_assert(!Picklable<std::vector<std::map<int, std::optional<int*>>>> && !Picklable<std::exception_ptr>);
 
 }  // namespace
-
-TEST_CASE("numbers, enumerations and times travel") {
-  check_again(42);
-  check_again(true);
-  check_again('a');
-  check_again(std::byte{7});
-  check_again(std::numeric_limits<std::uint64_t>::max());
-  check_again(2.5L);
-  check_again(-0.5f);
-  check_again(Colour::green);
-  check_again(second);
-  check_again(std::complex<double>(1, 2));
-  check_again(std::chrono::milliseconds(5));
-  check_again(std::chrono::duration<double>(0.5));
-  check_again(std::chrono::system_clock::now());
-  check_again(
-      std::chrono::year_month_day(std::chrono::year(2024), std::chrono::month(2), std::chrono::day(29)));
-  check_again(cohort::None);
-  check_again(std::monostate());
-}
-
-TEST_CASE("strings and paths travel") {
-  check_again(std::string());
-  check_again(std::string("with\0zero", 9));
-  check_again(std::u32string(U"text"));
-  check_again(std::wstring(100'000, L'x'));
-  check_again(std::filesystem::path("/a/b.c"));
-  CHECK(pickle::loads<std::string>(pickle::dumps("literal")) == "literal");
-}
-
-TEST_CASE("containers travel") {
-  check_again(std::vector<int>{});
-  check_again(std::vector<double>(100'000, 1.5));
-  check_again(std::vector<Point>{{1, 2}, {3, 4}});
-  check_again(std::vector<bool>{true, false, true});
-  check_again(std::vector<std::vector<std::string>>{{"a"}, {}, {"b", "c"}});
-  check_again(std::deque<std::string>{"a", "b"});
-  check_again(std::list<std::optional<int>>{1, std::nullopt});
-  check_again(std::forward_list<std::string>{"a", "b", "c"});
-  check_again(std::array<std::string, 2>{"a", "b"});
-  check_again(std::array<int, 0>{});
-  check_again(std::array<Constant, 2>{Constant{1, "a"}, Constant{2, "b"}});
-  check_again(std::set<Point>{{1, 2}, {3, 4}});
-  check_again(std::multiset<int>{1, 1, 2});
-  check_again(std::set<int, Less>{1, 2, 3});
-  check_again(std::map<std::string, std::vector<std::optional<int>>>{{"a", {1, std::nullopt}}, {"b", {}}});
-  check_again(std::multimap<int, std::string>{{1, "a"}, {1, "b"}});
-  check_again(std::unordered_set<std::string>{"a", "b"});
-  check_again(std::unordered_multiset<int>{1, 1});
-  check_again(std::unordered_map<int, std::string>{{1, "a"}, {2, "b"}});
-  check_again(std::unordered_multimap<int, std::string>{{1, "a"}, {1, "b"}});
-}
-
-TEST_CASE("sums and products travel") {
-  check_again(std::pair<int, std::string>(1, "a"));
-  check_again(std::tuple<int, std::string, std::tuple<>>(1, "a", {}));
-  check_again(std::tuple<std::tuple<int>>(std::tuple<int>(1)));
-  check_again(std::optional<std::optional<int>>(std::optional<int>()));
-  check_again(std::variant<int, std::string, int>(std::in_place_index<2>, 5));
-  check_again(std::variant<std::monostate, std::vector<std::string>>(std::vector<std::string>{"a"}));
-}
 
 TEST_CASE("aggregates travel without a macro") {
   check_again(Record{7, "name", {1, 2}, {1.5, 2.5}, Colour::green});
@@ -263,11 +206,8 @@ TEST_CASE("what cannot be pickled at run time throws") {
   CHECK_THROWS_WITH(pickle::dumps(tree), Catch::Matchers::Contains("without cycles"));
   tree->other = nullptr;
 
-  struct Thrower {
-    operator int() const { throw 1; }
-  };
-  std::variant<int, std::string> valueless = "text";
-  CHECK_THROWS_AS(valueless.emplace<0>(Thrower()), int);
+  std::variant<int, Throws> valueless;
+  CHECK_THROWS_AS(valueless.emplace<1>(1), int);
   CHECK_THROWS_AS(pickle::dumps(valueless), cohort::PicklingError);
 }
 
@@ -292,5 +232,3 @@ TEST_CASE("a value can be read from any address") {
           std::vector<double>{1, 2, 3});
   }
 }
-
-TEST_CASE("None is formatted as in Python") { CHECK(fmt::format("{}", cohort::None) == "None"); }
