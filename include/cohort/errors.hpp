@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -63,20 +64,27 @@ class OwnerDiedError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+namespace detail {
+class Traceback;
+}
+
 /// An exception that was thrown in another process and whose type this program has not registered with
 /// `register_exception`. `what()` is the message it had there.
 class RemoteError : public std::runtime_error {
  public:
-  explicit RemoteError(std::string const& what, std::string type = {}, std::string traceback = {})
-      : std::runtime_error(what), type_(std::move(type)), traceback_(std::move(traceback)) {}
+  explicit RemoteError(std::string const& what, std::string type = {}, std::string traceback = {});
+  RemoteError(std::string const& what, std::string type, std::shared_ptr<detail::Traceback const> traceback);
 
   /// The type's name, as written in C++.
   std::string const& type() const { return type_; }
-  /// Where it was thrown, a line for each frame, the innermost first.
-  std::string const& traceback() const { return traceback_; }
+  /// Where it was thrown, a line for each frame, the innermost first. Written at the first call, which looks
+  /// the names up in debug information.
+  std::string const& traceback() const;
 
  private:
-  std::string type_, traceback_;
+  friend class detail::Traceback;
+  std::string type_;
+  std::shared_ptr<detail::Traceback const> traceback_;
 };
 
 /// Where in the other process an exception that came from there was thrown; empty for any other exception.

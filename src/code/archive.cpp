@@ -34,21 +34,39 @@ void Reader::fail_truncated(std::size_t wanted) const {
                                     position(), remaining()));
 }
 
-VectorWriter::VectorWriter(std::vector<std::byte>& target) : target_(target) {
-  target_.resize(target_.capacity());
-  begin_ = at_ = target_.data();
-  end_ = begin_ + target_.size();
+void Reader::fail_length(std::uint64_t count) const {
+  throw UnpicklingError(
+      fmt::format("cohort: the bytes are cut short: {} elements announced at {}, {} bytes left", count,
+                  position(), remaining()));
 }
 
-void VectorWriter::grow(std::size_t count) {
+void Reader::fail_trailing() const {
+  throw UnpicklingError(
+      fmt::format("cohort: the value ends at byte {}, and {} bytes follow it", position(), remaining()));
+}
+
+void Nested::fail_saving() {
+  throw PicklingError(fmt::format("cohort: the value is nested more than {} levels deep", Writer::max_depth));
+}
+
+void Nested::fail_loading() {
+  throw UnpicklingError(
+      fmt::format("cohort: the bytes are nested more than {} levels deep", Reader::max_depth));
+}
+
+void VectorWriter::overflow(void const* source, std::size_t count) {
   auto const written = size();
-  target_.resize(std::max({written + count, 2 * written, std::size_t{64}}));
-  target_.resize(target_.capacity());
+  auto const* const bytes = static_cast<std::byte const*>(source);
+  // Room for small writes is made of zeros, so it grows with what is there but never by more than a page.
+  auto const room = std::clamp<std::size_t>(written + count, 64, 4096);
+  if (target_.capacity() < written + count + room)
+    target_.reserve(std::max(2 * written, written + count + room));
+  target_.resize(written);
+  target_.insert(target_.end(), bytes, bytes + count);
+  target_.resize(std::min(target_.capacity(), written + count + room));
   begin_ = target_.data();
-  at_ = begin_ + written;
+  at_ = begin_ + written + count;
   end_ = begin_ + target_.size();
 }
-
-void VectorWriter::finish() { target_.resize(size()); }
 
 }  // namespace cohort::detail

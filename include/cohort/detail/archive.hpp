@@ -4,24 +4,27 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 /// Where pickled bytes go to and come from. The codecs know only these two classes, so the same code writes
 /// into a vector, a socket's buffer or shared memory.
 namespace cohort::detail {
 
-/// A growing run of bytes. What backs it is the business of the derived class, which is asked for room only
-/// when the present run is full: a large value is written once, where it will stay.
+/// A growing run of bytes. Small writes go straight into the present run, inline; a derived class says what
+/// backs it and is asked only for what does not fit. It implements `overflow`, perhaps `attach`, and nothing
+/// else.
 class Writer {
  public:
   Writer(Writer const&) = delete;
   Writer& operator=(Writer const&) = delete;
 
   void bytes(void const* source, std::size_t count) {
+    if (static_cast<std::size_t>(end_ - at_) < count) return overflow(source, count);
     if (count == 0) return;
-    if (static_cast<std::size_t>(end_ - at_) < count) grow(count);
     std::memcpy(at_, source, count);
     at_ += count;
   }
@@ -33,24 +36,30 @@ class Writer {
     static constexpr std::byte zeros[64]{};
     bytes(zeros, (alignment - size() % alignment) % alignment);
   }
-  std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
+  /// The number of bytes written so far.
+  std::size_t size() const { return before_ + static_cast<std::size_t>(at_ - begin_); }
 
   /// Sends a duplicate of a descriptor along with the bytes and returns its number among them. It must stay
   /// open until the bytes are sent. Throws `PicklingError` where bytes travel without descriptors.
   virtual std::size_t attach(int descriptor);
 
-  /// Levels of nesting below the value being written; the codecs keep it within `max_depth`.
+  /// Levels of nesting around the value being written; `Nested` keeps it within `max_depth`.
   int depth = 0;
   static constexpr int max_depth = 1000;
+  /// The objects that a `shared_ptr` of this message has brought: a Writer serves one message.
+  std::shared_ptr<void> shared;
 
  protected:
   Writer() = default;
   ~Writer() = default;
-  /// Makes room for `count` more bytes, keeping those written: sets begin_, at_ and end_.
-  virtual void grow(std::size_t count) = 0;
+  /// Appends `count` bytes, more than [at_, end_) holds; at least one. Afterwards at_ is behind them, and
+  /// [at_, end_) may hold room for the next small writes: a large value is copied once, to where it will
+  /// stay. May begin a new run, adding the length of the old one to before_. What it throws leaves dumps().
+  virtual void overflow(void const* source, std::size_t count) = 0;
 
-  std::byte* begin_ = nullptr;
-  std::byte* at_ = nullptr;
+  std::size_t before_ = 0;      ///< bytes in runs before this one
+  std::byte* begin_ = nullptr;  ///< the present run
+  std::byte* at_ = nullptr;     ///< where the next byte goes
   std::byte* end_ = nullptr;
 };
 
@@ -66,6 +75,8 @@ class Descriptors {
   }
   ~Descriptors();
 
+  /// Owns these too, numbered after those it has.
+  void add(std::span<int const> open) { open_.insert(open_.end(), open.begin(), open.end()); }
   /// Hands descriptor `index` over to the caller; `UnpicklingError` if there is none or it was taken before.
   int take(std::size_t index);
 
@@ -101,6 +112,13 @@ class Reader {
     bytes(&value, sizeof value);
     return value;
   }
+  /// The number of things that follow and take at least `size` bytes each: never more than the bytes present
+  /// can hold, so a hostile length asks for no memory.
+  std::size_t length(std::size_t size = 1) {
+    auto const count = scalar<std::uint64_t>();
+    if (count > remaining() / size) fail_length(count);
+    return static_cast<std::size_t>(count);
+  }
   void align(std::size_t alignment) { skip((alignment - position() % alignment) % alignment); }
   std::size_t position() const { return static_cast<std::size_t>(at_ - begin_); }
   std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
@@ -110,9 +128,18 @@ class Reader {
 
   int depth = 0;
   static constexpr int max_depth = Writer::max_depth;
+  /// The objects that this message's `shared_ptr`s have brought so far: a Reader serves one message.
+  std::shared_ptr<void> shared;
+
+  /// Refuses bytes that nobody read: `UnpicklingError`.
+  void expect_end() const {
+    if (remaining() != 0) fail_trailing();
+  }
 
  private:
   [[noreturn]] void fail_truncated(std::size_t wanted) const;
+  [[noreturn]] void fail_length(std::uint64_t count) const;
+  [[noreturn]] void fail_trailing() const;
 
   std::byte const* begin_;
   std::byte const* at_;
@@ -120,15 +147,40 @@ class Reader {
   Descriptors* descriptors_;
 };
 
-/// A `Writer` into a vector that the caller keeps, whose capacity is used again.
-class VectorWriter final : public Writer {
+/// One level of nesting while it lives: values that may contain their own kind cannot use up the stack.
+class Nested {
  public:
-  explicit VectorWriter(std::vector<std::byte>& target);
-  /// Cuts the vector to what was written; to be called once, at the end.
-  void finish();
+  explicit Nested(Writer& writer) : depth_(writer.depth) {
+    if (depth_ >= Writer::max_depth) fail_saving();
+    ++depth_;
+  }
+  explicit Nested(Reader& reader) : depth_(reader.depth) {
+    if (depth_ >= Reader::max_depth) fail_loading();
+    ++depth_;
+  }
+  Nested(Nested const&) = delete;
+  Nested& operator=(Nested const&) = delete;
+  ~Nested() { --depth_; }
 
  private:
-  void grow(std::size_t count) override;
+  [[noreturn]] static void fail_saving();
+  [[noreturn]] static void fail_loading();
+  int& depth_;
+};
+
+/// A `Writer` into a vector that the caller keeps and whose contents it replaces. Neither the bytes the
+/// vector holds already nor large values are filled with zeros first.
+class VectorWriter final : public Writer {
+ public:
+  explicit VectorWriter(std::vector<std::byte>& target) : target_(target) {
+    begin_ = at_ = target.data();
+    end_ = begin_ + target.size();
+  }
+  /// Cuts the vector to what was written; to be called once, at the end.
+  void finish() { target_.resize(size()); }
+
+ private:
+  void overflow(void const* source, std::size_t count) override;
   std::vector<std::byte>& target_;
 };
 
