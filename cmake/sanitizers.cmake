@@ -8,6 +8,8 @@ function(cohort_sanitize target)
   endif()
   string(REPLACE ";" "," sanitizers "${COHORT_SANITIZE}")
   set(flags -fsanitize=${sanitizers} -fno-sanitize-recover=all)
-  target_compile_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags};-fno-omit-frame-pointer>")
+  target_compile_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags};-fno-omit-frame-pointer>"
+    # g++ loses track of values between the sanitizer's checks, in the standard library too.
+    $<BUILD_INTERFACE:$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>>)
   target_link_options(${target} PUBLIC "$<BUILD_INTERFACE:${flags}>")
 endfunction()
