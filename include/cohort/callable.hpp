@@ -2,6 +2,7 @@
 #include <cohort/detail/ship.hpp>
 #include <cohort/pickle.hpp>
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <tuple>
@@ -70,7 +71,7 @@ class Task {
   template <class F>
   requires(!std::is_same_v<F, Task> && std::invocable<F&>) Task(F function) {
     detail::check_task<F, void>();
-    target_ = std::make_shared<Target<F>>(std::move(function));
+    if constexpr (detail::shippable_callable<F>) target_ = std::make_shared<Target<F>>(std::move(function));
   }
 
   explicit operator bool() const { return target_ != nullptr; }

@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <string_view>
+
 #ifdef COHORT_BACKTRACE_HEADER
 #include COHORT_BACKTRACE_HEADER
 #endif
@@ -22,9 +24,16 @@ int add_place(void* places, std::uintptr_t, char const* file, int line, char con
   return 0;
 }
 
-void add_symbol(void* places, std::uintptr_t address, char const* name, std::uintptr_t,
-                std::uintptr_t) noexcept {
-  add_place(places, address, nullptr, 0, name);
+/// The symbol table names the function of an address in full. Debug information does so only where it holds
+/// the mangled name: not for static functions and those in anonymous namespaces.
+void add_symbol(void* argument, std::uintptr_t, char const* name, std::uintptr_t, std::uintptr_t) noexcept {
+  auto& places = *static_cast<std::vector<Place>*>(argument);
+  if (name == nullptr) return;
+  try {
+    if (places.empty()) places.emplace_back();
+    // Compilers append a clone's name: what throws stands in f.cold.
+    places.back().function = std::string_view(name).substr(0, std::string_view(name).find('.'));
+  } catch (...) {}
 }
 
 void look_up(std::uintptr_t address, std::vector<Place>& places) {
@@ -32,7 +41,7 @@ void look_up(std::uintptr_t address, std::vector<Place>& places) {
   static backtrace_state* const tables = backtrace_create_state(nullptr, 1, ignore_error, nullptr);
   if (tables == nullptr) return;
   backtrace_pcinfo(tables, address, add_place, ignore_error, &places);
-  if (places.empty()) backtrace_syminfo(tables, address, add_symbol, ignore_error, &places);
+  backtrace_syminfo(tables, address, add_symbol, ignore_error, &places);
 }
 
 #else

@@ -126,6 +126,8 @@ void Arena::refuse(Offset offset) {
   throw RuntimeError(fmt::format("cohort: {:#x} is no place in shared memory", offset));
 }
 
+bool has_arena() { return the_arena.load() != nullptr || adopted_file.load() >= 0; }
+
 Arena& arena() {
   if (Arena* const made = the_arena.load(std::memory_order_acquire)) return *made;
   // Threads that come here at once each make one; all but the first to get this far throw theirs away.

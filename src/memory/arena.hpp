@@ -103,4 +103,7 @@ class Arena {
 /// there is no address space (RLIMIT_AS), descriptor or memory for it.
 Arena& arena();
 
+/// Whether this process has the arena of its tree already, mapped or adopted.
+bool has_arena();
+
 }  // namespace cohort::memory

@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -40,8 +41,8 @@ struct Word {
 
 struct alignas(64) Row {
   std::atomic<std::uint64_t> word;
-  std::atomic<std::uint64_t>
-      start_time;  ///< of the process, in clock ticks since boot: tells reused pids apart
+  /// In clock ticks since boot: a later process with the same id began after it.
+  std::atomic<std::uint64_t> adopted_at;
   std::atomic<std::int32_t> pid;
   std::atomic<std::uint32_t> exit;  ///< 0, or the wait status with the highest bit set; a futex
 };
@@ -82,10 +83,20 @@ std::optional<std::uint64_t> start_time(int pid) {
   return ticks;
 }
 
+/// Now, in the unit of a process's start time. Reading a file in /proc instead would cost every new process half of
+/// what its fork does.
+std::uint64_t ticks_since_boot() {
+  static auto const per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * per_second +
+         static_cast<std::uint64_t>(now.tv_nsec) * per_second / 1'000'000'000;
+}
+
 bool runs(Row const& row) {
   int const pid = row.pid.load(std::memory_order_relaxed);
   auto const ticks = start_time(pid);
-  if (ticks) return *ticks == row.start_time.load(std::memory_order_relaxed);
+  if (ticks) return *ticks <= row.adopted_at.load(std::memory_order_relaxed);
   // Without /proc, zombies count as alive until they are reaped.
   static bool const has_proc = ::access("/proc/self/stat", R_OK) == 0;
   return !has_proc && (::kill(pid, 0) == 0 || errno == EPERM);
@@ -124,7 +135,7 @@ void adopt_slot(Slot slot) {
   int const pid = ::getpid();
   if (word && word->state == State::starting) {
     row.pid.store(pid, std::memory_order_relaxed);
-    row.start_time.store(start_time(pid).value_or(0), std::memory_order_relaxed);
+    row.adopted_at.store(ticks_since_boot(), std::memory_order_relaxed);
     COHORT_FAULT_POINT("slots.adopt.identified");
     auto expected = word->pack();
     Word const running{State::running, slot.generation, word->claimer};
@@ -146,7 +157,7 @@ Slot my_slot() {
   auto const slot = claim_free({});
   Row& row = row_of(slot);
   row.pid.store(::getpid(), std::memory_order_relaxed);
-  row.start_time.store(start_time(::getpid()).value_or(0), std::memory_order_relaxed);
+  row.adopted_at.store(ticks_since_boot(), std::memory_order_relaxed);
   row.word.store(Word{State::running, slot.generation, {}}.pack(), std::memory_order_release);
   std::uint64_t none = 0;
   if (own_slot.compare_exchange_strong(none, slot.pack(), std::memory_order_acq_rel)) return slot;
@@ -163,6 +174,17 @@ void release_slot(Slot slot) {
   row.word.compare_exchange_strong(expected, Word{State::free, slot.generation, {}}.pack(),
                                    std::memory_order_acq_rel);
   os::futex_wake_all(row.exit);
+}
+
+std::optional<int> withdraw_slot(Slot slot) {
+  Row& row = row_of(slot);
+  auto packed = row.word.load(std::memory_order_acquire);
+  auto const word = Word::unpack(packed);
+  if (word.generation == slot.generation && word.state == State::starting) {
+    Word const free{State::free, slot.generation, {}};
+    if (row.word.compare_exchange_strong(packed, free.pack(), std::memory_order_acq_rel)) return std::nullopt;
+  }
+  return process_of(slot);
 }
 
 void record_exit(Slot slot, int wait_status) {

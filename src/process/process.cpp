@@ -17,7 +17,7 @@ struct Process::State {
   ProcessOptions options;
   std::vector<std::uint32_t> path = start::next_child_path();
   int creator = ::getpid();
-  std::unique_ptr<cohort::detail::Target> target;
+  std::unique_ptr<detail::Target> target;
   std::shared_ptr<start::Child> child;
   bool is_current = false;
   bool closed = false;
@@ -44,7 +44,7 @@ Process*& current() {
 
 /// The class's own name, as in Python, without its namespaces.
 std::string class_name(std::type_info const& type) {
-  auto name = cohort::detail::demangle(type.name());
+  auto name = detail::demangle(type.name());
   auto const scope = name.rfind("::");
   return scope == std::string::npos ? name : name.substr(scope + 2);
 }
@@ -57,7 +57,7 @@ Process::Process(Process&&) noexcept = default;
 Process& Process::operator=(Process&&) noexcept = default;
 Process::~Process() = default;
 
-void Process::target(std::unique_ptr<cohort::detail::Target> target) { state_->target = std::move(target); }
+void Process::target(std::unique_ptr<detail::Target> target) { state_->target = std::move(target); }
 
 void Process::run() {
   if (state_->target) state_->target->run();
@@ -66,6 +66,7 @@ void Process::run() {
 void Process::run_here() {
   state_->is_current = true;
   current() = this;
+  start::count_children();  // not before: the object itself may have been made in this process
   run();
 }
 
@@ -83,15 +84,15 @@ void Process::start() {
   order.identity.path = state.path;
   order.identity.daemon = daemon();
   order.body = [this] { run_here(); };
-  order.save = [this](cohort::detail::Writer& writer) { save(writer); };
+  order.save = [this](detail::Writer& writer) { save(writer); };
   auto const context = state.options.context ? *state.options.context : get_context();
   state.child = start::start(context.get_start_method(), std::move(order));
   state.target.reset();
 }
 
-void Process::save(cohort::detail::Writer& writer) const {
+void Process::save(detail::Writer& writer) const {
   if (typeid(*this) != typeid(Process)) detail::fail_subclass(typeid(*this).name());
-  cohort::detail::save_entry(writer, cohort::detail::entry<start::Body, &detail::run_target, Process>);
+  detail::save_entry(writer, detail::entry<start::Body, &detail::run_target, Process>);
   if (state_->target) state_->target->save(writer);
 }
 
@@ -180,31 +181,6 @@ std::string Process::repr() const {
   return text + ">";
 }
 
-namespace detail {
-
-void run_arrived(std::unique_ptr<Process> process) {
-  // Leaked: the object must last until the process is gone, exit handlers included.
-  Process& self = *process.release();
-  self.name(start::self().name);
-  self.daemon(start::self().daemon);
-  self.run_here();
-}
-
-void run_target(cohort::detail::Reader& reader) {
-  auto process = std::unique_ptr<Process>(new Process);
-  if (reader.remaining() != 0) process->target(cohort::detail::load_entry<cohort::detail::LoadTarget>(reader).run(reader));
-  run_arrived(std::move(process));
-}
-
-void fail_subclass(char const* type_name) {
-  throw PicklingError(fmt::format(
-      "cohort: a {} cannot travel to a process started by spawn or forkserver: derive it from mp::ProcessOf of itself, "
-      "make it default constructible and give it a serialize member for its data, or use the fork start method",
-      cohort::detail::demangle(type_name)));
-}
-
-}  // namespace detail
-
 std::shared_ptr<start::Child> ProcessAccess::child(Process const& process) { return process.state_->child; }
 
 Process& current_process() {
@@ -219,6 +195,29 @@ Process& current_process() {
 }  // namespace cohort::multiprocessing
 
 namespace cohort::detail {
+
+using multiprocessing::Process;
+
+void run_arrived(std::unique_ptr<Process> process) {
+  // Leaked: the object must last until the process is gone, exit handlers included.
+  Process& self = *process.release();
+  self.name(start::self().name);
+  self.daemon(start::self().daemon);
+  self.run_here();
+}
+
+void run_target(detail::Reader& reader) {
+  auto process = std::unique_ptr<Process>(new Process);
+  if (reader.remaining() != 0) process->target(detail::load_entry<detail::LoadTarget>(reader).run(reader));
+  run_arrived(std::move(process));
+}
+
+void fail_subclass(char const* type_name) {
+  throw PicklingError(fmt::format(
+      "cohort: a {} cannot travel to a process started by spawn or forkserver: derive it from mp::ProcessOf of itself, "
+      "make it default constructible and give it a serialize member for its data, or use the fork start method",
+      demangle(type_name)));
+}
 
 void fail_target(std::size_t index, char const* type_name) {
   auto const part = index == 0 ? std::string("the callable") : fmt::format("argument {}", index);

@@ -20,7 +20,7 @@ void close_stdin() {
 
 }  // namespace
 
-void write_letter(LetterWriter& letter, Order const& order, Bonds const& bonds) {
+void write_letter(OutgoingMessage& letter, Order const& order, Bonds const& bonds) {
   letter.attach(bonds.lifeline.child_end.get());
   letter.attach(memory::arena().descriptor());
   if (bonds.child_mark) letter.attach(bonds.child_mark.get());

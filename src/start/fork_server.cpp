@@ -62,9 +62,9 @@ void start_server(Client& client) {
 }
 
 /// Whether the letter reached a server that was alive.
-bool post(Client& client, LetterWriter& letter) {
+bool post(Client& client, OutgoingMessage const& letter) {
   try {
-    letter.send(client.control.get());
+    send_letter(client.control.get(), letter);
     return true;
   } catch (std::system_error const& error) {
     if (error.code() != std::errc::broken_pipe && error.code() != std::errc::connection_reset) throw;
@@ -85,7 +85,7 @@ void drop_server(Client& client) {
 std::shared_ptr<Child> start_by_fork_server(Order const& order) {
   require_freeze_support("forkserver");
   Bonds bonds;
-  LetterWriter letter;
+  OutgoingMessage letter;
   write_letter(letter, order, bonds);
   Client& client = start::client();
   std::lock_guard const lock(client.mutex);

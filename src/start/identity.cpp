@@ -25,12 +25,13 @@ void become(Identity identity, os::Descriptor lifeline) {
   Self& self = state();
   self.identity = std::move(identity);
   self.lifeline = std::move(lifeline);
-  self.children_made = 0;
   self.may_have_children = !self.identity.daemon;
   if (self.identity.daemon) os::die_with(self.lifeline);
 }
 
 os::Descriptor const& parent_lifeline() { return state().lifeline; }
+
+void count_children() { state().children_made = 0; }
 
 std::vector<std::uint32_t> next_child_path() {
   auto path = state().identity.path;

@@ -31,6 +31,8 @@ void become(Identity identity, os::Descriptor lifeline);
 /// The lifeline of this process: at its end once the parent is gone; empty in the root.
 os::Descriptor const& parent_lifeline();
 
+/// Begins to number the children of this process from 1.
+void count_children();
 /// The path of the next child of this process.
 std::vector<std::uint32_t> next_child_path();
 

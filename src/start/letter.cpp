@@ -40,17 +40,17 @@ std::vector<std::byte> read_all(os::Descriptor const& file, std::size_t size) {
 
 }  // namespace
 
-void LetterWriter::send(int socket) {
-  finish();
-  Head head{letter_magic, bytes_.size(), 0};
+void send_letter(int socket, OutgoingMessage const& letter) {
+  auto const bytes = letter.bytes();
+  Head head{letter_magic, bytes.size(), 0};
   std::vector<std::byte> packet(sizeof head);
-  auto descriptors = descriptors_;
+  std::vector<int> descriptors(letter.descriptors().begin(), letter.descriptors().end());
   os::Descriptor memfd;
-  if (sizeof head + bytes_.size() <= packet_limit) {
-    packet.insert(packet.end(), bytes_.begin(), bytes_.end());
+  if (sizeof head + bytes.size() <= packet_limit) {
+    packet.insert(packet.end(), bytes.begin(), bytes.end());
   } else {
-    memfd = os::memory_file("cohort letter", bytes_.size());
-    write_all(memfd, bytes_);
+    memfd = os::memory_file("cohort letter", bytes.size());
+    write_all(memfd, bytes);
     descriptors.push_back(memfd.get());
     head.memfd = 1;
   }

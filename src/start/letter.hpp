@@ -1,7 +1,5 @@
 #pragma once
-#include <cohort/detail/archive.hpp>
-
-#include "os/descriptor.hpp"
+#include <cohort/detail/message.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -10,23 +8,11 @@
 /// A letter is what a process that was exec'd, or forked by the fork server, is told: bytes with descriptors.
 namespace cohort::start {
 
-/// Writes a letter. The descriptors attached stay the caller's.
-class LetterWriter final : public detail::VectorWriter {
- public:
-  LetterWriter() : VectorWriter(bytes_) {}
-  std::size_t attach(int descriptor) override {
-    descriptors_.push_back(descriptor);
-    return descriptors_.size() - 1;
-  }
+using detail::OutgoingMessage;
 
-  /// Puts the letter into the socket. It never waits for a reader: what exceeds the socket's buffer travels as a
-  /// memfd. Throws `std::system_error`.
-  void send(int socket);
-
- private:
-  std::vector<std::byte> bytes_;
-  std::vector<int> descriptors_;
-};
+/// Puts a letter into the socket. It never waits for a reader: what exceeds the socket's buffer travels as a memfd.
+/// Throws `std::system_error`.
+void send_letter(int socket, OutgoingMessage const& letter);
 
 /// A letter that arrived.
 class Letter {

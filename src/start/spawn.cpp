@@ -9,10 +9,10 @@ namespace cohort::start {
 std::shared_ptr<Child> start_by_spawn(Order const& order) {
   require_freeze_support("spawn");
   Bonds bonds;
-  LetterWriter letter;
+  OutgoingMessage letter;
   write_letter(letter, order, bonds);
   auto [ours, theirs] = os::socket_pair(os::SocketKind::seqpacket);
-  letter.send(ours.get());
+  send_letter(ours.get(), letter);
   auto const program = this_program(theirs);
   auto launched = os::launch({program.path, program.arguments, program.environment, {{theirs.get(), 3}}});
   return bonds.child(order.identity, launched.pid, std::move(launched.pidfd));

@@ -11,7 +11,7 @@ class ClaimedSlot {
  public:
   ClaimedSlot() = default;
   ~ClaimedSlot() {
-    if (slot_) memory::release_slot(slot_);
+    if (slot_) memory::withdraw_slot(slot_);
   }
   ClaimedSlot(ClaimedSlot const&) = delete;
   ClaimedSlot& operator=(ClaimedSlot const&) = delete;

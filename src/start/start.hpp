@@ -55,7 +55,7 @@ struct LetterHead {
   Identity identity;
   bool marked;  ///< it comes with the child's end of a sentinel pipe
 };
-void write_letter(LetterWriter& letter, Order const& order, Bonds const& bonds);
+void write_letter(OutgoingMessage& letter, Order const& order, Bonds const& bonds);
 
 /// Becomes the process a letter describes and ends as such.
 [[noreturn]] void run_letter(Letter letter);

@@ -322,7 +322,7 @@ void ProcessEngine::run_callbacks() {
   for (;;) {
     callbacks_wanted_.wait(lock, [this] { return stopping_ || !callbacks_.empty(); });
     if (callbacks_.empty()) return;
-    auto const sink = std::move(callbacks_.front());
+    auto sink = std::move(callbacks_.front());
     callbacks_.pop_front();
     lock.unlock();
     detail::run_callback(sink->callback);
@@ -330,8 +330,11 @@ void ProcessEngine::run_callbacks() {
     sink->called_back = true;
     --callbacks_due_;
     announce();
-    auto const callback = std::exchange(sink->callback, nullptr);  // holds the sink itself
-    lock.unlock();  // to be destroyed without the lock: it is user code
+    auto callback = std::exchange(sink->callback, nullptr);  // it holds the sink
+    lock.unlock();                                           // what they hold is destroyed by user code
+    callback = nullptr;
+    sink.reset();
+    lock.lock();
   }
 }
 

@@ -15,6 +15,7 @@ namespace {
 using cohort::detail::Backtrace;
 using cohort::detail::run_guarded;
 
+constexpr int line_of_throw = __LINE__ + 2;
 __attribute__((noinline)) void throw_deep(int depth) {
   if (depth == 0) throw std::runtime_error("from the depth");
   throw_deep(depth - 1);
@@ -88,12 +89,12 @@ TEST_CASE("the traceback begins at the throwing function and ends at the task") 
   auto const text = traceback_of([] { middle(); });
   INFO(text);
   auto const lines = lines_of(text);
-  REQUIRE(lines.size() >= 3);
+  REQUIRE(lines.size() >= 2);
   CHECK_THAT(lines[0], Catch::StartsWith("  #0 (anonymous namespace)::throw_deep(int) at "));
-  CHECK_THAT(lines[0], Catch::Contains("test_backtrace.cpp:22"));
+  CHECK_THAT(lines[0], Catch::EndsWith("test_backtrace.cpp:" + std::to_string(line_of_throw)));
   CHECK_THAT(lines[1], Catch::StartsWith("  #1 (anonymous namespace)::middle() at "));
-  CHECK_THAT(lines[2], Catch::Contains("lambda") || Catch::Contains("$_"));
-  CHECK(lines.size() <= 4);
+  // Below middle() there may be the lambda, and nothing of what ran it.
+  CHECK(lines.size() <= 3);
   CHECK_THAT(text, !Catch::Contains("run_guarded"));
 }
 
@@ -210,7 +211,7 @@ TEST_CASE("an uncaught exception is reported with its process, trace and text") 
   });
   INFO(text);
   auto const lines = lines_of(text);
-  REQUIRE(lines.size() >= 5);
+  REQUIRE(lines.size() >= 4);
   CHECK(lines[0] == "Process Process-1 (pid 71): uncaught exception");
   CHECK(lines[1] == "Traceback (where it was thrown, innermost first):");
   CHECK_THAT(lines[2], Catch::StartsWith("  #0 (anonymous namespace)::throw_deep(int) at "));

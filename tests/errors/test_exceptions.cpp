@@ -47,30 +47,39 @@ template <class E> std::exception_ptr throw_and_travel(E error) {
   return travel(caught([&] { throw error; }));
 }
 
-/// The exception as an E, by value; fails the test if it is no E.
+bool is_remote_error(std::exception_ptr const& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (RemoteError const&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+/// The exception as an E, by value; fails the test if it is no E, or a RemoteError where E is a base of that.
 template <class E> E as(std::exception_ptr const& error) {
+  REQUIRE(is_remote_error(error) == std::is_same_v<E, RemoteError>);
   try {
     std::rethrow_exception(error);
   } catch (E const& expected) {
     return expected;
-  } catch (std::exception const& other) {
-    FAIL("another exception came: " << other.what());
-  } catch (...) {
-    FAIL("another exception came");
   }
-  throw;
 }
 
 /// Whether an E arrives as an E with the same text, also when it travels on from there.
 template <class E> bool same(E const& error) {
   auto const arrived = throw_and_travel(error);
-  CHECK_THROWS_AS(std::rethrow_exception(arrived), E);
   return std::string(as<E>(arrived).what()) == error.what() &&
          std::string(as<E>(travel(arrived)).what()) == error.what();
 }
 
-template <class... E> void check_texts() { (CHECK(same(E("a text"))), ...); }
-template <class... E> void check_stateless() { (CHECK(same(E())), ...); }
+template <class... E> void check_texts() {
+  for (bool const holds : {same(E("a text"))...}) CHECK(holds);
+}
+template <class... E> void check_stateless() {
+  for (bool const holds : {same(E())...}) CHECK(holds);
+}
 
 template <class F> void check_thrown_by(F throws) {
   auto const error = caught(throws);
@@ -82,6 +91,11 @@ template <class F> void check_thrown_by(F throws) {
     }
   };
   CHECK(what(travel(error)) == what(error));
+}
+
+void break_promise() {
+  auto future = std::promise<int>().get_future();
+  future.get();
 }
 
 }  // namespace
@@ -141,17 +155,17 @@ TEST_CASE("a filesystem_error keeps its paths and its code") {
 TEST_CASE("what the standard library throws arrives with its own words") {
   check_thrown_by([] { (void)std::get<1>(std::variant<int, float>()); });
   check_thrown_by([] { std::regex("("); });
-  check_thrown_by([] { std::promise<int>().get_future().get(); });
+  check_thrown_by([] { break_promise(); });
   check_thrown_by([] { (void)std::stoi("x"); });
   check_thrown_by([] { (void)std::string("x").at(3); });
   check_thrown_by([] { (void)std::any_cast<float>(std::any(1)); });
-  check_thrown_by([] { std::filesystem::file_size("/no/such/file"); });
+  check_thrown_by([] { (void)std::filesystem::file_size("/no/such/file"); });
 
   auto const variant = travel(caught([] { (void)std::get<1>(std::variant<int, float>()); }));
   CHECK_THROWS_AS(std::rethrow_exception(variant), std::bad_variant_access);
   auto const regex = travel(caught([] { std::regex("("); }));
   CHECK(as<std::regex_error>(regex).code() == std::regex_constants::error_paren);
-  auto const broken = travel(caught([] { std::promise<int>().get_future().get(); }));
+  auto const broken = travel(caught([] { break_promise(); }));
   CHECK(as<std::future_error>(broken).code() == std::future_errc::broken_promise);
 
   auto const stream = travel(caught([] {
@@ -354,7 +368,7 @@ TEST_CASE("hostile bytes are an UnpicklingError or an exception, never undefined
   for (auto const& error : {caught([] { throw HttpError(404, "http://there"); }), caught([] {
                               throw Status{1, {"a"}};
                             }),
-                            caught([] { std::filesystem::file_size("/no/such/file"); }),
+                            caught([] { (void)std::filesystem::file_size("/no/such/file"); }),
                             caught([] { throw std::regex_error({}); }), caught([] { throw 1L; })}) {
     Backtrace trace;
     for (int i = 0; i != 5; ++i)

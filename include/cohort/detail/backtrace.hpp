@@ -5,7 +5,6 @@
 #include <exception>
 #include <memory>
 #include <span>
-#include <type_traits>
 
 namespace cohort::detail {
 
@@ -36,8 +35,9 @@ std::exception_ptr run_guarded(void (*function)(void*), void* argument, Backtrac
 
 /// The same for any callable without arguments.
 template <class F> std::exception_ptr run_guarded(F&& function, Backtrace& trace) {
-  auto const call = [](void* argument) { (*static_cast<std::remove_reference_t<F>*>(argument))(); };
-  return run_guarded(call, const_cast<void*>(static_cast<void const*>(std::addressof(function))), trace);
+  auto* task = std::addressof(function);
+  return run_guarded([](void* argument) { (**static_cast<decltype(task)*>(argument))(); },
+                     static_cast<void*>(&task), trace);
 }
 
 }  // namespace cohort::detail

@@ -38,6 +38,8 @@ inline constexpr bool shippable_callable = is_function_pointer<std::decay_t<F>> 
 template <class F> constexpr void refuse_callable() {
   if constexpr (std::is_member_pointer_v<F> || is_std_function<F> || is_reference<F>)
     refuse<F>();
+  else if constexpr (HasCodec<F>)  // it is something inside it, such as a bound value
+    refuse<refused_part_t<F>>();
   else
     static_assert(picklable<F>,
                   "cohort: a lambda with captures cannot travel to another process; bind the values with "
@@ -56,7 +58,7 @@ template <class F> void save_callable([[maybe_unused]] Writer& writer, [[maybe_u
   if constexpr (is_function_pointer<F>)
     save_code(writer, reinterpret_cast<void*>(callable));
   else if constexpr (!is_stateless<F>)
-    save(writer, callable);
+    detail::save(writer, callable);
 }
 template <class F> F load_callable([[maybe_unused]] Reader& reader) {
   if constexpr (is_function_pointer<F>)
@@ -64,7 +66,7 @@ template <class F> F load_callable([[maybe_unused]] Reader& reader) {
   else if constexpr (is_stateless<F>)
     return std::bit_cast<F>(std::byte{});
   else
-    return load<F>(reader);
+    return detail::load<F>(reader);
 }
 
 }  // namespace cohort::detail

@@ -19,7 +19,7 @@ namespace cohort::multiprocessing {
 template <class R>
 class AsyncResult {
  public:
-  using Value = cohort::detail::none_for_void<R>;
+  using Value = detail::none_for_void<R>;
 
   /// Waits for the result and returns it, or throws what the call threw: a registered exception as itself, others as
   /// `RemoteError`; `BrokenProcessPool` if the worker ended over it; `TimeoutError`. A result that cannot be copied
@@ -35,8 +35,8 @@ class AsyncResult {
 
  private:
   friend class Pool;
-  explicit AsyncResult(std::shared_ptr<cohort::detail::AsyncState<Value>> state) : state_(std::move(state)) {}
-  std::shared_ptr<cohort::detail::AsyncState<Value>> state_;
+  explicit AsyncResult(std::shared_ptr<detail::AsyncState<Value>> state) : state_(std::move(state)) {}
+  std::shared_ptr<detail::AsyncState<Value>> state_;
 };
 
 /// Results one after the other: an input range, and Python's iterator with `next(timeout)`. An exception of one call
@@ -88,7 +88,7 @@ class IMapIterator {
 
  private:
   friend class Pool;
-  using State = cohort::detail::StreamState<R>;
+  using State = detail::StreamState<R>;
   explicit IMapIterator(std::shared_ptr<State> state) : state_(std::move(state)) {}
   std::shared_ptr<State> state_;
 };
@@ -104,7 +104,7 @@ struct MapOptions {
 };
 template <class R>
 struct AsyncOptions {
-  std::function<void(cohort::detail::none_for_void<R>)> callback{};
+  std::function<void(detail::none_for_void<R>)> callback{};
   std::function<void(std::exception_ptr)> error_callback{};
 };
 
@@ -141,14 +141,14 @@ class Pool {
 
   /// Hands the call in and returns at once. Callbacks run on a thread of the pool, before `get` returns.
   template <class F, class... A>
-  requires std::invocable<F&, cohort::detail::ship_t<A>...>
+  requires std::invocable<F&, detail::ship_t<A>...>
   auto apply_async(F f, A... args) {
     return apply_async(AsyncOptions<Returned<F, A...>>{}, std::move(f), std::move(args)...);
   }
   template <class F, class... A>
-  auto apply_async(AsyncOptions<std::remove_cvref_t<std::invoke_result_t<F&, cohort::detail::ship_t<A>...>>> options,
+  auto apply_async(AsyncOptions<std::remove_cvref_t<std::invoke_result_t<F&, detail::ship_t<A>...>>> options,
                    F f, A... args)
-      -> AsyncResult<std::remove_cvref_t<std::invoke_result_t<F&, cohort::detail::ship_t<A>...>>> {
+      -> AsyncResult<std::remove_cvref_t<std::invoke_result_t<F&, detail::ship_t<A>...>>> {
     using namespace cohort::detail;
     using R = Returned<F, A...>;
     check_task<F, R, ship_t<A>...>();
@@ -206,7 +206,7 @@ class Pool {
 
  private:
   template <class F, class... A>
-  using Returned = std::remove_cvref_t<std::invoke_result_t<F&, cohort::detail::ship_t<A>...>>;
+  using Returned = std::remove_cvref_t<std::invoke_result_t<F&, detail::ship_t<A>...>>;
 
   template <class F, class R>
   auto map_async(F f, R&& items, MapOptions options) {
@@ -235,9 +235,9 @@ class Pool {
   }
 
   /// Throws `ValueError` for a pool that was moved from.
-  std::shared_ptr<cohort::detail::Engine> const& engine() const;
+  std::shared_ptr<detail::Engine> const& engine() const;
 
-  std::shared_ptr<cohort::detail::Engine> engine_;
+  std::shared_ptr<detail::Engine> engine_;
 };
 
 }  // namespace cohort::multiprocessing

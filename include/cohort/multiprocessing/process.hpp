@@ -16,18 +16,16 @@ namespace cohort::start {
 class Child;
 }
 
+namespace cohort::detail {
+/// Runs a process object that was made from a letter, as the current process.
+void run_arrived(std::unique_ptr<multiprocessing::Process> process);
+/// The same for a plain `Process`, whose target comes next in the letter.
+void run_target(Reader& reader);
+[[noreturn]] void fail_subclass(char const* type_name);
+}  // namespace cohort::detail
+
 /// Processes: Python's `multiprocessing.Process`.
 namespace cohort::multiprocessing {
-
-class Process;
-
-namespace detail {
-/// Runs a process object that was made from a letter, as the current process.
-void run_arrived(std::unique_ptr<Process> process);
-/// The same for a plain `Process`, whose target comes next in the letter.
-void run_target(cohort::detail::Reader& reader);
-[[noreturn]] void fail_subclass(char const* type_name);
-}  // namespace detail
 
 struct ProcessOptions {
   std::string name{};               ///< default "Process-1", "Process-1:2" for a grandchild
@@ -54,12 +52,12 @@ struct ProcessOptions {
 class Process {
  public:
   template <class F, class... A>
-    requires std::invocable<F&, cohort::detail::ship_t<A>...>
+    requires std::invocable<F&, detail::ship_t<A>...>
   explicit Process(F f, A... args) : Process(ProcessOptions{}, std::move(f), std::move(args)...) {}
   template <class F, class... A>
-    requires std::invocable<F&, cohort::detail::ship_t<A>...>
+    requires std::invocable<F&, detail::ship_t<A>...>
   Process(ProcessOptions options, F f, A... args) : Process(std::move(options)) {
-    target(cohort::detail::make_target(std::move(f), std::move(args)...));
+    target(detail::make_target(std::move(f), std::move(args)...));
   }
   Process(Process&&) noexcept;
   Process& operator=(Process&&) noexcept;
@@ -101,16 +99,16 @@ class Process {
   explicit Process(ProcessOptions options);
 
   /// Writes what another process of this program makes the same object from.
-  virtual void save(cohort::detail::Writer& writer) const;
+  virtual void save(detail::Writer& writer) const;
 
  private:
   friend Process& current_process();
   friend struct ProcessAccess;
-  friend void detail::run_arrived(std::unique_ptr<Process> process);
-  friend void detail::run_target(cohort::detail::Reader& reader);
+  friend void cohort::detail::run_arrived(std::unique_ptr<Process> process);
+  friend void cohort::detail::run_target(detail::Reader& reader);
   struct State;
   void run_here();
-  void target(std::unique_ptr<cohort::detail::Target> target);
+  void target(std::unique_ptr<detail::Target> target);
 
   std::unique_ptr<State> state_;
 };
@@ -132,21 +130,22 @@ class ProcessOf : public Process {
   explicit ProcessOf(ProcessOptions options) : Process(std::move(options)) {}
 
  protected:
-  void save(cohort::detail::Writer& writer) const override {
+  void save(detail::Writer& writer) const override {
     constexpr bool no_data = sizeof(W) == sizeof(ProcessOf);
-    if constexpr (std::default_initializable<W> && (no_data || cohort::detail::serialises<W>)) {
-      cohort::detail::save_entry(writer, cohort::detail::entry<void(cohort::detail::Reader&), &ProcessOf::arrive, W>);
-      if constexpr (!no_data) cohort::detail::save_members(writer, static_cast<W const&>(*this));
+    if constexpr (std::default_initializable<W> && (no_data || detail::Serializable<W>)) {
+      detail::save_entry(writer, detail::entry<void(detail::Reader&), &ProcessOf::arrive, W>);
+      if constexpr (!no_data) detail::save(writer, static_cast<W const&>(*this));
     } else {
-      detail::fail_subclass(typeid(W).name());
+      cohort::detail::fail_subclass(typeid(W).name());
     }
   }
 
  private:
-  static void arrive(cohort::detail::Reader& reader) {
-    auto process = std::make_unique<W>();
-    if constexpr (sizeof(W) != sizeof(ProcessOf)) cohort::detail::load_members(reader, *process);
-    detail::run_arrived(std::move(process));
+  static void arrive(detail::Reader& reader) {
+    if constexpr (sizeof(W) == sizeof(ProcessOf))
+      cohort::detail::run_arrived(std::make_unique<W>());
+    else
+      cohort::detail::run_arrived(std::make_unique<W>(detail::load<W>(reader)));
   }
 };
 
