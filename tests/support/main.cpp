@@ -1,4 +1,15 @@
+#if !__has_include(<catch2/catch_all.hpp>)
 #define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
+#endif
+#include "support/catch.hpp"
 
-int main(int argc, char** argv) { return Catch::Session().run(argc, argv); }
+#if __has_include(<cohort/multiprocessing/context.hpp>)
+#include <cohort/multiprocessing/context.hpp>
+#endif
+
+int main(int argc, char** argv) {
+#if __has_include(<cohort/multiprocessing/context.hpp>)
+  cohort::multiprocessing::freeze_support();
+#endif
+  return Catch::Session().run(argc, argv);
+}

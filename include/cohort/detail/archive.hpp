@@ -75,6 +75,8 @@ class Descriptors {
   }
   ~Descriptors();
 
+  /// Owns these too, numbered after those it has.
+  void add(std::span<int const> open) { open_.insert(open_.end(), open.begin(), open.end()); }
   /// Hands descriptor `index` over to the caller; `UnpicklingError` if there is none or it was taken before.
   int take(std::size_t index);
 

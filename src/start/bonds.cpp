@@ -1,0 +1,30 @@
+#include "os/error.hpp"
+#include "os/pidfd.hpp"
+#include "start/start.hpp"
+
+#include <fcntl.h>
+
+namespace cohort::start {
+namespace {
+
+bool has_pidfds() {
+  static bool const has = static_cast<bool>(os::pidfd_open(::getpid()));
+  return has;
+}
+
+}  // namespace
+
+Bonds::Bonds() {
+  if (has_pidfds()) return;
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) os::fail(errno, "cannot make the pipe that tells of a child's end");
+  sentinel.readable = os::Descriptor(ends[0]);
+  child_mark = os::Descriptor(ends[1]);
+}
+
+std::shared_ptr<Child> Bonds::child(Identity const& identity, pid_t pid, os::Descriptor pidfd) {
+  if (!sentinel.readable) sentinel = {std::move(pidfd), true};
+  return std::make_shared<Child>(identity, pid, std::move(sentinel), std::move(lifeline.parent_end));
+}
+
+}  // namespace cohort::start

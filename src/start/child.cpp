@@ -1,0 +1,149 @@
+#include "start/child.hpp"
+
+#include "memory/heap.hpp"
+#include "memory/slots.hpp"
+#include "os/error.hpp"
+#include "os/pidfd.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace cohort::start {
+namespace {
+
+/// Exit code of a process whose end left no trace: it was reaped by someone else, did not end by itself, and the
+/// kernel is older than 6.15.
+constexpr int unknown_exitcode = 255;
+
+int exitcode_of(int wait_status) {
+  return WIFSIGNALED(wait_status) ? -WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+}  // namespace
+
+Child::Child(Identity const& identity, pid_t pid, Sentinel sentinel, os::Descriptor lifeline)
+    : name_(identity.name),
+      daemon_(identity.daemon),
+      pid_(pid),
+      slot_(identity.slot),
+      sentinel_(std::move(sentinel)),
+      lifeline_(std::move(lifeline)) {}
+
+Child::~Child() = default;
+
+std::optional<int> Child::exitcode() {
+  std::lock_guard const lock(mutex_);
+  if (exitcode_) return exitcode_;
+  if (!os::wait_readable(sentinel(), Timeout::Clock::now())) return std::nullopt;
+  exitcode_ = reap();
+  lifeline_.reset();
+  if (!estate_kept_) settle_estate();
+  return exitcode_;
+}
+
+bool Child::join(os::Deadline deadline) {
+  {
+    std::lock_guard const lock(mutex_);
+    if (exitcode_) return true;
+  }
+  if (!os::wait_readable(sentinel(), deadline)) return false;
+  exitcode();
+  return true;
+}
+
+int Child::reap() {
+  int status = 0;
+  // Blocks for an instant only: the process has ended, or (with a pipe as sentinel) is about to.
+  if (os::retry([&] { return ::waitpid(pid_, &status, 0); }) == pid_) return exitcode_of(status);
+  // Not ours to wait for: a fork server's child, SIGCHLD is ignored, or the program called wait() itself.
+  using namespace std::chrono_literals;
+  if (sentinel_.is_pidfd)
+    if (auto const kept = os::kept_wait_status(sentinel_.readable)) return exitcode_of(*kept);
+  if (auto const record = memory::wait_exit_record(slot_, Timeout::Clock::now() + 1s)) return exitcode_of(*record);
+  return unknown_exitcode;
+}
+
+void Child::signal(int number) {
+  std::lock_guard const lock(mutex_);
+  if (exitcode_) return;
+  static os::Descriptor const none;
+  os::send_signal(pid_, sentinel_.is_pidfd ? sentinel_.readable : none, number);
+}
+
+void Child::signal_group(int number) {
+  std::lock_guard const lock(mutex_);
+  if (!exitcode_ && ::kill(-pid_, number) != 0) ::kill(pid_, number);
+}
+
+void Child::keep_estate() {
+  std::lock_guard const lock(mutex_);
+  estate_kept_ = true;
+}
+
+void Child::settle_estate() {
+  memory::sweep(slot_.number);
+  memory::release_slot(slot_);
+}
+
+void Child::forget() {
+  lifeline_.reset();
+  sentinel_.readable.reset();
+}
+
+namespace children {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<Child>> running;
+};
+
+Registry& registry();
+
+void lock_registry() { registry().mutex.lock(); }
+void unlock_registry() { registry().mutex.unlock(); }
+
+/// In a forked child the others are its siblings. Their lifelines must go, or they would not notice the parent's
+/// end before this process's; the objects stay, since a handle's lock may have been held when fork copied it.
+void forget_siblings() {
+  auto const siblings = new std::vector(std::move(registry().running));
+  registry().running.clear();
+  for (auto const& sibling : *siblings) sibling->forget();
+  registry().mutex.unlock();
+}
+
+Registry& registry() {
+  static Registry& registry = *[] {
+    ::pthread_atfork(lock_registry, unlock_registry, forget_siblings);
+    return new Registry;
+  }();
+  return registry;
+}
+
+}  // namespace
+
+void add(std::shared_ptr<Child> child) {
+  std::lock_guard const lock(registry().mutex);
+  registry().running.push_back(std::move(child));
+}
+
+std::vector<std::shared_ptr<Child>> active() {
+  std::vector<std::shared_ptr<Child>> children;
+  {
+    std::lock_guard const lock(registry().mutex);
+    children = registry().running;
+  }
+  std::erase_if(children, [](auto const& child) { return child->exitcode().has_value(); });
+  std::lock_guard const lock(registry().mutex);
+  std::erase_if(registry().running, [&](auto const& child) {
+    return std::find(children.begin(), children.end(), child) == children.end() && child->exitcode().has_value();
+  });
+  return children;
+}
+
+}  // namespace children
+}  // namespace cohort::start

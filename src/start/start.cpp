@@ -1,0 +1,52 @@
+#include "start/start.hpp"
+
+#include "memory/slots.hpp"
+#include "start/exit.hpp"
+
+namespace cohort::start {
+namespace {
+
+/// The entry of a process in the arena's table, given back unless the process came to be.
+class ClaimedSlot {
+ public:
+  ClaimedSlot() = default;
+  ~ClaimedSlot() {
+    if (slot_) memory::withdraw_slot(slot_);
+  }
+  ClaimedSlot(ClaimedSlot const&) = delete;
+  ClaimedSlot& operator=(ClaimedSlot const&) = delete;
+  memory::Slot get() const { return slot_; }
+  void keep() { slot_ = {}; }
+
+ private:
+  memory::Slot slot_ = memory::claim_slot();
+};
+
+}  // namespace
+
+std::shared_ptr<Child> launch(Method& method, Order order) {
+  ClaimedSlot slot;
+  order.identity.slot = slot.get();
+  order.identity.parent_name = self().name;
+  order.identity.parent_pid = ::getpid();
+  auto child = method(order);
+  slot.keep();
+  return child;
+}
+
+std::shared_ptr<Child> start(std::string const& method, Order order) {
+  arrange_exit();
+  order.identity.start_method = method;
+  Method& by = method == "fork" ? start_by_fork : method == "spawn" ? start_by_spawn : start_by_fork_server;
+  for (int tries = 3;; --tries) {
+    try {
+      auto child = launch(by, order);
+      children::add(child);
+      return child;
+    } catch (ServerDied) {
+      if (tries == 1) throw RuntimeError("cohort: the fork server was killed three times while it started a process");
+    }
+  }
+}
+
+}  // namespace cohort::start

@@ -1,0 +1,82 @@
+#pragma once
+#include <cohort/detail/outcome.hpp>
+#include <cohort/multiprocessing/process.hpp>
+
+#include "start/child.hpp"
+#include "start/monitor.hpp"
+#include "workers/channel.hpp"
+#include "workers/worker.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace cohort::workers {
+
+/// A task that was handed in and whose outcome has not been delivered.
+struct Work {
+  std::uint64_t id;
+  detail::Payload payload;
+  char const* label;  ///< the mangled name of what it calls
+  std::shared_ptr<detail::Sink> sink;
+  std::size_t index;
+};
+
+/// One worker process as its engine sees it. Guarded by the engine's lock.
+class Crew {
+ public:
+  /// Starts the process. `on_end` is called on the monitor's thread once it ended.
+  Crew(std::string const& start_method, memory::Offset bells, Task const& initializer, std::function<void()> on_end);
+  /// The process has ended; waits for a call of `on_end` that is under way, so not under the engine's lock.
+  ~Crew();
+
+  /// Puts a task into its ring; false when there is no room now.
+  bool give(Work& work);
+  /// Wakes the process if it sleeps for want of tasks; to be called after giving.
+  void wake();
+  /// Tells it to end when it comes to this; false when there is no room now.
+  bool tell_to_leave();
+
+  /// What has been given and not come back.
+  std::size_t load() const { return given_.size(); }
+  std::size_t tasks_taken() const { return tasks_taken_; }
+  bool is_leaving() const { return leaving_; }
+  bool is_ready() const { return ready_; }
+
+  /// Whether results stand in its ring.
+  bool has_results() { return results_.peek().has_value(); }
+  /// Takes results out of the ring: `deliver` gets each with its task. Returns the exception of an initializer that
+  /// failed, if that came. Throws `RuntimeError` when the ring is damaged: then the worker must go.
+  std::shared_ptr<detail::Failure const> collect(std::function<void(Work, detail::Outcome)> const& deliver);
+  /// Takes back the task given last, if the worker has not begun it.
+  std::optional<Work> take_back();
+  /// All tasks, when nothing will come back any more; `running` is set to the one the worker was at.
+  std::deque<Work> take_all(std::optional<Work>& running);
+
+  void signal(int number);
+  /// "ForkPoolWorker-3 (pid 71)".
+  std::string describe() const;
+  /// After the end: reaps the process, gives back what it held and returns its exit code.
+  int settle();
+
+ private:
+  struct Given {
+    Work work;
+    memory::RingPosition position;
+  };
+
+  memory::Block block_;
+  Channel channel_;
+  memory::RingProducer tasks_;
+  memory::RingConsumer results_;
+  std::unique_ptr<multiprocessing::Process> process_;
+  std::shared_ptr<start::Child> child_;
+  std::deque<Given> given_;  ///< in the order in which their results will come
+  std::size_t tasks_taken_ = 0;
+  bool ready_ = false;
+  bool leaving_ = false;
+  start::Watch watch_;
+};
+
+}  // namespace cohort::workers
