@@ -85,6 +85,7 @@ void Process::start() {
   order.identity.name = name();
   order.identity.path = state.path;
   order.identity.daemon = daemon();
+  order.identity.start_method = get_start_method();
   order.body = [this] { run_here(); };
   order.save = [this](detail::Writer& writer) { save(writer); };
   auto const context = state.options.context ? *state.options.context : get_context();

@@ -3,6 +3,8 @@
 #include "start/start.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 
 namespace cohort::start {
 namespace {
@@ -20,6 +22,11 @@ Bonds::Bonds() {
   if (::pipe2(ends, O_CLOEXEC) != 0) os::fail(errno, "cannot make the pipe that tells of a child's end");
   sentinel.readable = os::Descriptor(ends[0]);
   child_mark = os::Descriptor(ends[1]);
+}
+
+void Bonds::undo(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  os::retry([&] { return ::waitpid(pid, nullptr, 0); });
 }
 
 std::shared_ptr<Child> Bonds::child(Identity const& identity, pid_t pid, os::Descriptor pidfd) {

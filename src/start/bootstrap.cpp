@@ -31,8 +31,8 @@ void write_letter(OutgoingMessage& letter, Order const& order, Bonds const& bond
 void run_letter(Letter letter) {
   auto reader = letter.reader();
   os::Descriptor lifeline(reader.take(0));
-  os::Descriptor arena(reader.take(1));
-  if (!memory::has_arena()) memory::Arena::adopt(std::move(arena));  // the fork server's children have its mapping
+  if (os::Descriptor arena(reader.take(1)); !memory::has_arena())  // the fork server's children have its mapping
+    memory::Arena::adopt(std::move(arena));
   auto head = detail::load<LetterHead>(reader);
   if (head.marked) reader.take(2);  // the mark is held until the kernel closes it
   run_child(std::move(head.identity), std::move(lifeline), [&] {
@@ -42,7 +42,11 @@ void run_letter(Letter letter) {
 }
 
 void run_child(Identity identity, os::Descriptor lifeline, std::function<void()> const& body) {
-  memory::adopt_slot(identity.slot);
+  try {
+    memory::adopt_slot(identity.slot);
+  } catch (std::exception const&) {
+    ::_exit(1);  // the parent gave up on this start
+  }
   become(std::move(identity), std::move(lifeline));
   close_stdin();
   arrange_exit();

@@ -36,6 +36,16 @@ Child::Child(Identity const& identity, pid_t pid, Sentinel sentinel, os::Descrip
 Child::~Child() = default;
 
 std::optional<int> Child::exitcode() {
+  {
+    std::lock_guard const lock(mutex_);
+    if (exitcode_) return exitcode_;
+  }
+  auto const code = reap_if_ended();
+  if (code) children::remove(*this);
+  return code;
+}
+
+std::optional<int> Child::reap_if_ended() {
   std::lock_guard const lock(mutex_);
   if (exitcode_) return exitcode_;
   if (!os::wait_readable(sentinel(), Timeout::Clock::now())) return std::nullopt;
@@ -131,6 +141,16 @@ void add(std::shared_ptr<Child> child) {
   registry().running.push_back(std::move(child));
 }
 
+void remove(Child const& child) {
+  std::shared_ptr<Child> last;  // lets go of it without the lock
+  std::lock_guard const lock(registry().mutex);
+  auto& running = registry().running;
+  auto const found = std::find_if(running.begin(), running.end(), [&](auto const& one) { return one.get() == &child; });
+  if (found == running.end()) return;
+  last = std::move(*found);
+  running.erase(found);
+}
+
 std::vector<std::shared_ptr<Child>> active() {
   std::vector<std::shared_ptr<Child>> children;
   {
@@ -138,10 +158,6 @@ std::vector<std::shared_ptr<Child>> active() {
     children = registry().running;
   }
   std::erase_if(children, [](auto const& child) { return child->exitcode().has_value(); });
-  std::lock_guard const lock(registry().mutex);
-  std::erase_if(registry().running, [&](auto const& child) {
-    return std::find(children.begin(), children.end(), child) == children.end() && child->exitcode().has_value();
-  });
   return children;
 }
 

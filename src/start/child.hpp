@@ -50,6 +50,7 @@ class Child {
   void forget();
 
  private:
+  std::optional<int> reap_if_ended();
   int reap();
 
   std::string const name_;
@@ -66,6 +67,7 @@ class Child {
 /// The children this process started and has not reaped. Safe to call from several threads.
 namespace children {
 void add(std::shared_ptr<Child> child);
+void remove(Child const& child);
 /// Those still running; the others are reaped and dropped.
 std::vector<std::shared_ptr<Child>> active();
 }  // namespace children

@@ -34,7 +34,13 @@ std::shared_ptr<Child> start_by_fork(Order const& order) {
     if (gated && os::retry([&] { return ::read(bonds.lifeline.child_end.get(), &gate, 1); }) != 1) ::_exit(1);
     run_child(order.identity, std::move(bonds.lifeline.child_end), order.body);
   }
-  auto pidfd = bonds.sentinel.readable ? os::Descriptor() : os::pidfd_open(pid);
+  os::Descriptor pidfd;
+  try {
+    if (!bonds.sentinel.readable) pidfd = os::pidfd_open(pid);
+  } catch (std::system_error const&) {
+    Bonds::undo(pid);
+    throw;
+  }
   if (gated) os::retry([&] { return ::write(bonds.lifeline.parent_end.get(), "", 1); });
   return bonds.child(order.identity, pid, std::move(pidfd));
 }

@@ -96,7 +96,13 @@ std::shared_ptr<Child> start_by_fork_server(Order const& order) {
     if (!post(client, letter)) os::fail(EPIPE, "the fork server was killed twice in a row");
   }
   ServerReply reply{};
-  auto received = os::receive_message(client.control.get(), std::as_writable_bytes(std::span(&reply, 1)));
+  os::Received received;
+  try {
+    received = os::receive_message(client.control.get(), std::as_writable_bytes(std::span(&reply, 1)));
+  } catch (std::system_error const&) {  // no descriptor for the pidfd that came with the reply
+    if (reply.pid > 0) Bonds::undo(reply.pid);
+    throw;
+  }
   if (received.count == sizeof reply) {
     if (reply.pid < 0) os::fail(reply.error, "the fork server cannot fork {}", order.identity.name);
     os::Descriptor pidfd(received.descriptors.empty() ? -1 : received.descriptors.front());

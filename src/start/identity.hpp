@@ -18,7 +18,7 @@ struct Identity {
   bool daemon = false;
   std::string parent_name;
   std::int32_t parent_pid = 0;
-  std::string start_method;
+  std::string start_method;  ///< the program's, with which it starts children of its own
   memory::Slot slot;  ///< its row in the arena's table of processes
 };
 

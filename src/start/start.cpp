@@ -1,5 +1,6 @@
 #include "start/start.hpp"
 
+#include "memory/heap.hpp"
 #include "memory/slots.hpp"
 #include "start/exit.hpp"
 
@@ -11,7 +12,10 @@ class ClaimedSlot {
  public:
   ClaimedSlot() = default;
   ~ClaimedSlot() {
-    if (slot_) memory::withdraw_slot(slot_);
+    // A process that had come to its slot before the start failed was killed.
+    if (!slot_ || !memory::withdraw_slot(slot_)) return;
+    memory::sweep(slot_.number);
+    memory::release_slot(slot_);
   }
   ClaimedSlot(ClaimedSlot const&) = delete;
   ClaimedSlot& operator=(ClaimedSlot const&) = delete;
@@ -36,7 +40,6 @@ std::shared_ptr<Child> launch(Method& method, Order order) {
 
 std::shared_ptr<Child> start(std::string const& method, Order order) {
   arrange_exit();
-  order.identity.start_method = method;
   Method& by = method == "fork" ? start_by_fork : method == "spawn" ? start_by_spawn : start_by_fork_server;
   for (int tries = 3;; --tries) {
     try {

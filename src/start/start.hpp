@@ -27,7 +27,7 @@ struct Order {
   std::function<void(detail::Writer&)> save;  ///< writes the `Entry<Body>` and its data for the other children
 };
 
-/// Starts the process; throws `std::system_error`, and `PicklingError` where the order cannot travel. Nothing is
+/// Starts the process, by a method that need not be the program's own; throws `std::system_error`, and `PicklingError` where the order cannot travel. Nothing is
 /// left behind by a failure.
 std::shared_ptr<Child> start(std::string const& method, Order order);
 
@@ -48,6 +48,8 @@ struct Bonds {
 
   Bonds();
   std::shared_ptr<Child> child(Identity const& identity, pid_t pid, os::Descriptor pidfd);
+  /// Ends a process that was started, but for which there is no descriptor left here.
+  static void undo(pid_t pid);
 };
 
 /// How the letter to a new process begins; the body follows.

@@ -20,14 +20,21 @@ TEST_CASE("the start method is forkserver once freeze_support ran, and is settle
   mp::set_start_method("forkserver", true);
 }
 
-TEST_CASE("a context starts processes by its own method") {
-  for (auto const* method : {"fork", "spawn", "forkserver"}) {
+namespace {
+int touched = 0;  // seen by a copy of this process only
+}
+
+TEST_CASE("a context starts processes by its own method, which is not the program's") {
+  mp::set_start_method("forkserver", true);
+  touched = 1;
+  for (std::string const method : {"fork", "spawn", "forkserver"}) {
     auto const context = mp::get_context(method);
     auto [here, there] = context.Pipe(false);
     auto process = context.Process({.name = "of a context"},
-                                   [](mp::Connection to) { to.send(mp::get_start_method()); }, there);
+                                   [](mp::Connection to) { to.send(std::pair(mp::get_start_method(), touched)); },
+                                   there);
     process.start();
-    CHECK(here.recv<std::string>() == method);
+    CHECK(here.recv<std::pair<std::string, int>>() == std::pair(std::string("forkserver"), method == "fork" ? 1 : 0));
     process.join();
   }
 }

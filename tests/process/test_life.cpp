@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -110,7 +111,7 @@ TEST_CASE("when the program is killed no daemon outlives it by half a second, wh
   auto const method = GENERATE(as<std::string>{}, "fork", "spawn", "forkserver");
   CAPTURE(method);
   Life life(method, "wait");
-  life.read_lines(6);  // four daemons, the one that goes on, and the program itself
+  life.read_lines(5);  // four daemons and the one that goes on
   auto const seen = life.seen();
   REQUIRE(seen.count("outlive") == 1);
   ::kill(life.pid, SIGKILL);
@@ -125,7 +126,7 @@ TEST_CASE("when a program with a pool is killed no worker outlives it by half a 
   auto const method = GENERATE(as<std::string>{}, "fork", "spawn", "forkserver");
   CAPTURE(method);
   Life life(method, "pool");
-  life.read_lines(4);
+  life.read_lines(3);
   auto const seen = life.seen();
   REQUIRE(seen.count("busy") == 3);
   ::kill(life.pid, SIGKILL);
@@ -149,7 +150,7 @@ TEST_CASE("daemons of a child that is killed die with it") {
   auto const method = GENERATE(as<std::string>{}, "fork", "spawn", "forkserver");
   CAPTURE(method);
   Life life(method, "nested");
-  life.read_lines(6);
+  life.read_lines(5);
   REQUIRE(life.seen().count("killed the middle") == 1);
   check_daemons_gone(life.seen(), 500ms);
   CHECK(life.wait() == 0);

@@ -54,6 +54,19 @@ class Variable {
   char const* name_;
 };
 
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(int limit) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit const few{static_cast<rlim_t>(limit), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~DescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
 }  // namespace
 
 TEST_CASE("exit codes survive an ignored SIGCHLD") {
@@ -133,15 +146,12 @@ TEST_CASE("children that were exec'd begin with a clean signal mask and default 
 TEST_CASE("without descriptors a start fails cleanly and the next one works") {
   FOR_EACH_START_METHOD();
   CHECK(exitcode_of(do_nothing) == 0);  // what lasts is open now
-  rlimit before;
-  ::getrlimit(RLIMIT_NOFILE, &before);
   int const next = ::dup(0);
   ::close(next);
   int failed = 0;
-  for (int room = 0; room < 6; ++room) {
-    rlimit const few{static_cast<rlim_t>(next + room), before.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &few);
+  for (int room = 0; room < 8; ++room) {
     mp::Process process(do_nothing);
+    DescriptorLimit const few(next + room);
     try {
       process.start();
       process.join();
@@ -149,7 +159,6 @@ TEST_CASE("without descriptors a start fails cleanly and the next one works") {
       ++failed;
       CHECK((error.code() == std::errc::too_many_files_open));
     }
-    ::setrlimit(RLIMIT_NOFILE, &before);
   }
   CHECK(failed > 0);
   CHECK(exitcode_of(exit_with, 3) == 3);

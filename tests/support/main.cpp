@@ -1,5 +1,6 @@
 #if !__has_include(<catch2/catch_all.hpp>)
 #define CATCH_CONFIG_RUNNER
+#define CATCH_CONFIG_NO_POSIX_SIGNALS  // forked children must die of their signals quietly
 #endif
 #include "support/catch.hpp"
 

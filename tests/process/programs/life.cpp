@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 
 namespace mp = cohort::multiprocessing;
 using namespace std::chrono_literals;
@@ -19,24 +20,26 @@ void say(std::string_view what) {
 
 void compute() {
   say("compute");
-  for (volatile unsigned i = 0;; ++i) {
-  }
+  for (volatile unsigned i = 0;;) i = i + 1;
+}
+void wait_for_ever() {
+  for (;;) ::pause();
 }
 void block() {
   say("block");
-  for (;;) ::pause();
+  wait_for_ever();
 }
 void ignore_signals() {
   sigset_t all;
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
   say("ignore_signals");
-  for (;;) ::pause();
+  wait_for_ever();
 }
 void stop() {
   say("stop");
   ::raise(SIGSTOP);
-  block();
+  wait_for_ever();
 }
 void finish_soon() {
   std::this_thread::sleep_for(300ms);
@@ -61,7 +64,7 @@ void start_daemons() {
 
 int busy(int n) {
   say("busy");
-  for (;;) ::pause();
+  wait_for_ever();
   return n;
 }
 
@@ -88,11 +91,11 @@ int main(int, char** argv) {
   } else if (deed == "wait") {  // to be killed
     start_daemons();
     start(false, outlive);
-    block();
+    wait_for_ever();
   } else if (deed == "pool") {
     mp::Pool pool(3);
     for (int i = 0; i < 3; ++i) pool.apply_async(busy, i);
-    block();
+    wait_for_ever();
   } else if (deed == "pool-exit") {
     static mp::Pool pool(2);
     for (int i = 0; i < 2; ++i) pool.apply_async(busy, i);
@@ -101,7 +104,7 @@ int main(int, char** argv) {
   } else if (deed == "nested") {  // a child with daemons of its own is killed
     mp::Process middle([] {
       start_daemons();
-      block();
+      wait_for_ever();
     });
     middle.start();
     std::this_thread::sleep_for(300ms);
