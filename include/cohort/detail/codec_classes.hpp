@@ -79,6 +79,20 @@ concept MemberSerialize = requires(T& value, OutputArchive& out, InputArchive& i
   value.serialize(out);
   value.serialize(in);
 };
+/// A `serialize` that T has from a base class knows nothing of what T adds.
+template <class Member> struct ClassOf;
+template <class C, class Function> struct ClassOf<Function C::*> { using type = C; };
+template <class T> constexpr bool inherits_serialize() {
+  if constexpr (requires { &T::template serialize<OutputArchive>; }) {
+    using Owner = typename ClassOf<decltype(&T::template serialize<OutputArchive>)>::type;
+    return sizeof(Owner) != sizeof(T);
+  } else {
+    return false;
+  }
+}
+template <class T>
+requires(std::is_class_v<T>&& inherits_serialize<T>()) inline constexpr bool has_inherited_serialize<T> =
+    true;
 template <class T>
 concept FreeSerialize = requires(T& value, OutputArchive& out, InputArchive& in) {
   serialize(out, value);
@@ -92,7 +106,7 @@ concept MemberSaveLoad = requires(T& value, T const& constant, OutputArchive& ou
 /// A class that says itself how it travels; it is made by its default constructor and then filled.
 template <class T>
 concept Serializable = std::is_default_constructible_v<T> &&
-    (MemberSerialize<T> || MemberSaveLoad<T> || FreeSerialize<T>);
+    ((MemberSerialize<T> && !inherits_serialize<T>()) || MemberSaveLoad<T> || FreeSerialize<T>);
 
 /// How a class travels that another library knows how to serialise: the optional adapter specialises it, with
 /// the members of a Codec.
@@ -159,16 +173,19 @@ template <class T> struct KindCodec<T, Kind::serializable> {
       serialize(archive, const_cast<T&>(value));
   }
   static T load(Reader& reader) {
+    T value{};
+    fill(reader, value);
+    return value;
+  }
+  static void fill(Reader& reader, T& value) {
     Nested const level(reader);
     InputArchive archive(reader);
-    T value{};
     if constexpr (MemberSerialize<T>)
       value.serialize(archive);
     else if constexpr (MemberSaveLoad<T>)
       value.load(archive);
     else
       serialize(archive, value);
-    return value;
   }
 };
 

@@ -59,36 +59,49 @@ template <class T> using refused_part_t = typename FirstRefused<Types<>, Types<s
 
 template <class T> inline constexpr bool pickles_v = std::is_void_v<refused_part_t<T>> && !std::is_void_v<T>;
 
+/// Stops the compilation; see refuse.hpp.
+template <class T, class Part = refused_part_t<T>> constexpr void refuse();
+
 /// Writes a value, without its type.
-template <class T> void save(Writer& writer, T const& value) { Codec<T>::save(writer, value); }
+template <class T> void save(Writer& writer, T const& value) {
+  if constexpr (HasCodec<T>)
+    Codec<T>::save(writer, value);
+  else
+    refuse<T>();
+}
 /// Reads what `save<T>` wrote; `UnpicklingError` if the bytes are no T.
-template <class T> T load(Reader& reader) { return Codec<std::remove_cv_t<T>>::load(reader); }
+template <class T> T load(Reader& reader) {
+  if constexpr (HasCodec<std::remove_cv_t<T>>)
+    return Codec<std::remove_cv_t<T>>::load(reader);
+  else
+    refuse<T>();
+}
 
 [[noreturn]] void fail_type(std::string const& wanted, std::uint64_t came);
 
 /// Writes a value after the hash of its type.
 template <class T> void save_typed(Writer& writer, T const& value) {
   writer.scalar(type_hash<T>());
-  save(writer, value);
+  detail::save(writer, value);
 }
 /// Reads what `save_typed<T>` wrote; anything else is an `UnpicklingError` that names the two types.
 template <class T> T load_typed(Reader& reader) {
   if (auto const came = reader.scalar<std::uint64_t>(); came != type_hash<T>())
     fail_type(type_name<T>(), came);
-  return load<T>(reader);
+  return detail::load<T>(reader);
 }
 
 /// A value within a sequence. It takes at least one byte, so that no length can announce more elements than
 /// there are bytes.
 template <class T> void save_element(Writer& writer, T const& value) {
   auto const start = writer.size();
-  save(writer, value);
+  detail::save(writer, value);
   if (std::is_class_v<T> && writer.size() == start) writer.scalar(std::byte{});
 }
 /// Gives the value to `keep`; by reference to a temporary, so that T need only be movable.
 template <class T, class Keep> void load_element(Reader& reader, Keep&& keep) {
   auto const start = reader.position();
-  keep(load<T>(reader));
+  keep(detail::load<T>(reader));
   if (std::is_class_v<T> && reader.position() == start) reader.skip(1);
 }
 

@@ -43,11 +43,14 @@ template <class T> constexpr bool has_base() {
     return accepts_base<T>(std::make_index_sequence<flat - 1>());
 }
 
+/// Set for classes whose `serialize` is a base class's; see codec_classes.hpp.
+template <class T> inline constexpr bool has_inherited_serialize = false;
+
 /// Never true, but known only when T is.
 template <class> inline constexpr bool picklable = false;
 
 /// Stops the compilation because T cannot travel: Part is what is wrong, T itself or something inside it.
-template <class T, class Part = refused_part_t<T>> constexpr void refuse() {
+template <class T, class Part> constexpr void refuse() {
   if constexpr (std::is_member_pointer_v<T>)
     static_assert(picklable<T>,
                   "cohort: a pointer to member cannot travel to another process; name the member when "
@@ -81,6 +84,10 @@ template <class T, class Part = refused_part_t<T>> constexpr void refuse() {
     static_assert(picklable<T>,
                   "cohort: a union cannot travel to another process, for it does not say what it holds; send "
                   "a std::variant");
+  else if constexpr (has_inherited_serialize<T>)
+    static_assert(picklable<T>,
+                  "cohort: this class has its serialize member from a base class, which does not know the "
+                  "members added to it; give it one of its own");
   else if constexpr (has_base<T>())
     static_assert(picklable<T>,
                   "cohort: an aggregate with a base class cannot travel to another process by itself; make "
