@@ -53,20 +53,17 @@ class Spares {
   std::array<Run, 4> runs_{};
 };
 
-Spares& spares() {
-  static Spares& spares = *new Spares;
-  return spares;
-}
+constinit os::Immortal<Spares> spares;
 
 }  // namespace
 
 Buffer::~Buffer() {
-  if (data_ != nullptr) spares().give({data_, capacity_});
+  if (data_ != nullptr) spares.value.give({data_, capacity_});
 }
 
 void Buffer::reserve(std::size_t capacity) {
   if (data_ == nullptr && capacity >= Spares::smallest && capacity <= Spares::largest) {
-    auto const spare = spares().take();
+    auto const spare = spares.value.take();
     data_ = spare.data;
     capacity_ = spare.capacity;
   }

@@ -42,17 +42,14 @@ class Tower {
   Bell bell_;
 };
 
-Tower& tower() {
-  static Tower& tower = *new Tower;
-  return tower;
-}
+constinit os::Immortal<Tower> tower;
 
 }  // namespace
 
-std::shared_ptr<os::Descriptor const> current_bell() { return tower().current(); }
+std::shared_ptr<os::Descriptor const> current_bell() { return tower.value.current(); }
 
 void ring_bell() {
-  if (auto const bell = tower().take()) ::eventfd_write(bell->get(), 1);
+  if (auto const bell = tower.value.take()) ::eventfd_write(bell->get(), 1);
 }
 
 }  // namespace cohort::connection

@@ -36,4 +36,13 @@ class ForkMutex {
   std::atomic<unsigned> holder_{0};  // 0 when free, else the generation of the holder, plus one
 };
 
+/// A global that is there before anything runs and is never destroyed; to be declared `constinit`. A static
+/// within a function will not do where others may fork: its guard is one more lock, which the child inherits
+/// held if a thread of the parent was just initialising it.
+template <class T> union Immortal {
+  constexpr Immortal() : value() {}
+  ~Immortal() {}
+  T value;
+};
+
 }  // namespace cohort::os

@@ -99,9 +99,10 @@ std::shared_ptr<Child> start_by_fork_server(Order const& order) {
   os::Received received;
   try {
     received = os::receive_message(client.control.get(), std::as_writable_bytes(std::span(&reply, 1)));
-  } catch (std::system_error const&) {  // no descriptor for the pidfd that came with the reply
+  } catch (std::system_error const& error) {
+    // No descriptor for the pidfd that came with the reply; or the server died with the letter unread.
     if (reply.pid > 0) Bonds::undo(reply.pid);
-    throw;
+    if (error.code() != std::errc::connection_reset) throw;
   }
   if (received.count == sizeof reply) {
     if (reply.pid < 0) os::fail(reply.error, "the fork server cannot fork {}", order.identity.name);

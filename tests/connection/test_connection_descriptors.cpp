@@ -62,7 +62,6 @@ TEST_CASE("a connection is sent over a connection, also a one-way one") {
   mp::Connection here, there, reader, writer;
   std::tie(here, there) = mp::Pipe();
   std::tie(reader, writer) = mp::Pipe(false);
-  here.poll();  // makes what a waiting call needs
   auto const before = open_descriptors();
   Child child([&] {
     here.close();
@@ -169,7 +168,6 @@ TEST_CASE("a receiver out of descriptors gets EMFILE, leaks none and goes on") {
     a.send(7);
     a.send(sent);
     a.send(sent);
-    b.poll();  // makes what a waiting call needs
     auto const used = open_descriptors();
     int const probe = ::dup(0);  // the lowest free number
     ::close(probe);
