@@ -94,3 +94,5 @@ template <> struct fmt::formatter<cohort::NoneType> : fmt::formatter<std::string
     return fmt::formatter<std::string_view>::format("None", context);
   }
 };
+
+#include <cohort/detail/exceptions.hpp>

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstring>
 #include <string>
 
 #include "code/module.hpp"
@@ -18,6 +17,13 @@ struct Head {
   std::uint64_t magic;
   std::type_info const* type;
 };
+
+/// What stands where a message says that an Entry is; it may be anything in the module's data, so also what
+/// the address sanitizer puts between variables.
+[[gnu::no_sanitize_address]] Head read_head(std::uintptr_t address) {
+  auto const* const head = reinterpret_cast<Head const volatile*>(address);
+  return {head->magic, head->type};
+}
 
 /// The hash of the name of an Entry's type. Names are long, so each thread remembers those it needed last;
 /// only for the executable, whose types stay where they are.
@@ -69,8 +75,7 @@ void const* load_entry_at(Reader& reader, std::uint64_t magic, std::size_t size,
   auto const [module, address] = load_place(reader);
   auto const hash = reader.scalar<std::uint64_t>();
   if (address % alignment == 0 && module.find(address, size) != nullptr) {
-    Head head;
-    std::memcpy(&head, reinterpret_cast<void const*>(address), sizeof head);
+    auto const head = read_head(address);
     bool const lasting = &module == &code::executable();
     if (head.magic == magic && (lasting ? lasting_name_hash(*head.type) : name_hash(*head.type)) == hash)
       return reinterpret_cast<void const*>(address);

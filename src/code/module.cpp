@@ -14,9 +14,6 @@
 #include <memory>
 #include <string_view>
 
-// A static executable that never calls dlopen itself has none, and needs none.
-#pragma weak dlopen
-
 namespace cohort::code {
 
 namespace {
@@ -145,7 +142,7 @@ Module const& module_with(std::uint64_t id, std::string const& path) {
     return nullptr;
   };
   if (auto const* const module = find()) return *module;
-  bool const loaded = dlopen != nullptr && ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
+  bool const loaded = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr;
   if (auto const* const module = find()) return *module;
   throw UnpicklingError(
       fmt::format("cohort: the function is in {}, {}; both sides must run the same build", path,

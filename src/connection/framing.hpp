@@ -40,14 +40,14 @@ class MessageReader {
   /// Into a vector or Buffer that grows as the bytes arrive: a length alone, which may be bogus, claims no
   /// memory.
   template <class Bytes> Bytes body_as(std::uint64_t length) {
-    // Room is claimed a MiB ahead, then as much again as has arrived. What a vector zeroes at each step is
-    // still in the cache when the bytes come.
+    // Room is claimed a MiB ahead, then three times what has arrived: little is copied, and what a vector
+    // holds twice meanwhile is small. What it zeroes at each step is still in the cache when the bytes come.
     constexpr std::size_t step = 128 << 10, ahead = 1 << 20;
     Bytes bytes;
     while (bytes.size() < length) {
       auto const filled = bytes.size();
       auto const left = static_cast<std::size_t>(length) - filled;
-      if (filled == bytes.capacity()) bytes.reserve(filled + std::min(left, std::max(ahead, filled)));
+      if (filled == bytes.capacity()) bytes.reserve(filled + std::min(left, std::max(ahead, 3 * filled)));
       auto const more = std::min({left, step, bytes.capacity() - filled});
       bytes.resize(filled + more);
       body({bytes.data() + filled, more});

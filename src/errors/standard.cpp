@@ -122,11 +122,15 @@ WithText<std::bad_variant_access> load_variant(Reader& in) {
 
 void save_regex(Writer& out, std::regex_error const& error) {
   save_text(out, error.what());
-  out.scalar(error.code());
+  out.scalar(static_cast<int>(error.code()));
 }
 WithText<std::regex_error> load_regex(Reader& in) {
   auto text = load_text(in);
-  return WithText<std::regex_error>(std::move(text), in.scalar<std::regex_constants::error_type>());
+  auto const code = in.scalar<int>();
+  // libstdc++'s enumeration has no fixed underlying type: values beyond its four bits are undefined.
+  if (code < 0 || code > 15)
+    throw UnpicklingError(fmt::format("cohort: {} is no code of a regex_error", code));
+  return WithText<std::regex_error>(std::move(text), static_cast<std::regex_constants::error_type>(code));
 }
 
 template <class... E> void register_all() { (register_exception<E>(), ...); }

@@ -80,8 +80,10 @@ __attribute__((used, init_priority(101))) ProbeTypeInfo const probe_type_info;
 }  // namespace
 #endif
 
-__attribute__((noinline)) std::exception_ptr run_guarded(void (*function)(void*), void* argument,
-                                                         Backtrace& trace) {
+// no_sanitize: a forced unwind has no exception object, so the reference to it is null.
+__attribute__((noinline, no_sanitize("null"))) std::exception_ptr run_guarded(void (*function)(void*),
+                                                                              void* argument,
+                                                                              Backtrace& trace) {
   trace.clear();
   Retarget const here({&trace, reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0))});
   try {

@@ -1,3 +1,4 @@
+#include <cohort/multiprocessing/connection.hpp>
 #include <cohort/multiprocessing/context.hpp>
 
 #include "os/cpus.hpp"
@@ -60,6 +61,8 @@ std::vector<std::string> get_all_start_methods() {
 }
 
 void set_forkserver_preload(Task preload) { start::set_preload(std::move(preload)); }
+
+std::pair<Connection, Connection> Context::Pipe(bool duplex) const { return multiprocessing::Pipe(duplex); }
 
 unsigned cpu_count() { return os::cpu_count(); }
 unsigned process_cpu_count() { return os::usable_cpu_count(); }

@@ -14,6 +14,8 @@
 namespace cohort::multiprocessing {
 
 struct Process::State {
+  explicit State(ProcessOptions given) : options(std::move(given)) {}
+
   ProcessOptions options;
   std::vector<std::uint32_t> path = start::next_child_path();
   int creator = ::getpid();
@@ -52,7 +54,7 @@ std::string class_name(std::type_info const& type) {
 }  // namespace
 
 Process::Process() : Process(ProcessOptions{}) {}
-Process::Process(ProcessOptions options) : state_(new State{std::move(options)}) {}
+Process::Process(ProcessOptions options) : state_(new State(std::move(options))) {}
 Process::Process(Process&&) noexcept = default;
 Process& Process::operator=(Process&&) noexcept = default;
 Process::~Process() = default;

@@ -22,6 +22,10 @@ std::atomic<std::size_t> largest_allocation{0};
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
+// The address sanitizer has its own, which would not match our delete.
+[[gnu::noinline]] void* operator new(std::size_t size, std::nothrow_t const&) noexcept {
+  return std::malloc(size);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 

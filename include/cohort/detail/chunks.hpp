@@ -25,25 +25,22 @@ class ChunkSource {
   using Item = ship_t<Reference>;
   using Value = typename ChunkCall<F, Item>::Value;
 
-  ChunkSource(F function, Range&& range) : function_(std::move(function)), range_(std::forward<Range>(range)) {}
+  ChunkSource(F function, Range&& range)
+      : function_(std::move(function)), range_(std::forward<Range>(range)), at_(std::ranges::begin(range_)) {}
   ChunkSource(ChunkSource const&) = delete;
   ChunkSource& operator=(ChunkSource const&) = delete;
 
   /// Writes the task for the next items, at most `size`; false, and nothing written, at the end.
   bool write(PayloadWriter& writer, std::size_t size) {
-    if (!begun_) {
-      begun_ = true;
-      at_.emplace(std::ranges::begin(range_));
-    }
-    if (*at_ == std::ranges::end(range_)) return false;
+    if (at_ == std::ranges::end(range_)) return false;
     if (size == 1) {
       ChunkCall<F, Item>::begin(writer, function_, 1);
-      write_item(writer, **at_);
-      ++*at_;
+      write_item(writer, *at_);
+      ++at_;
       return true;
     }
     std::vector<Item> items;
-    for (; items.size() < size && *at_ != std::ranges::end(range_); ++*at_) items.emplace_back(**at_);
+    for (; items.size() < size && at_ != std::ranges::end(range_); ++at_) items.emplace_back(*at_);
     ChunkCall<F, Item>::begin(writer, function_, items.size());
     for (auto const& item : items) ChunkCall<F, Item>::item(writer, item);
     return true;
@@ -59,8 +56,7 @@ class ChunkSource {
 
   F function_;
   Range range_;
-  bool begun_ = false;
-  std::optional<std::ranges::iterator_t<Range>> at_;
+  std::ranges::iterator_t<Range> at_;
 };
 
 }  // namespace cohort::detail
