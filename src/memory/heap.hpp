@@ -18,8 +18,8 @@ struct Block {
   explicit operator bool() const { return offset != 0; }
 };
 
-/// At least `size` bytes, aligned to 64 (to their capacity, from there up to a MiB), with what was last in
-/// them as contents; owned by this process's slot. Throws `OutOfMemory` when the arena's budget is used up.
+/// At least `size` bytes, aligned to their capacity up to a page, with what was last in them as contents;
+/// owned by this process's slot. Throws `OutOfMemory` when the arena's budget is used up.
 Block allocate(std::size_t size);
 
 /// Gives a block back, whoever owns it. Throws `AssertionError`, and changes nothing, when no block that is
