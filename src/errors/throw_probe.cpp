@@ -29,10 +29,6 @@ struct Retarget {
 
 #ifdef __GLIBCXX__
 
-template <class Function> std::uintptr_t address_of(Function* function) {
-  return reinterpret_cast<std::uintptr_t>(function);
-}
-
 _Unwind_Reason_Code take_frame(_Unwind_Context* context, void*) {
   if (target.trace->full()) return _URC_END_OF_STACK;
   // The context's CFA is the stack pointer within the frame: it passes run_guarded's frame with the caller of
@@ -45,10 +41,6 @@ _Unwind_Reason_Code take_frame(_Unwind_Context* context, void*) {
   auto const address = _Unwind_GetIPInfo(context, &before_instruction);
   // A return address may belong to the next line, or the next function: the call is what comes before it.
   target.trace->push(before_instruction != 0 ? address : address - 1);
-  auto const function = _Unwind_GetRegionStart(context);
-  if (function == address_of(&abi::__cxa_throw) || function == address_of(&abi::__cxa_rethrow) ||
-      function == address_of(&std::rethrow_exception))
-    target.trace->clear();
   return _URC_NO_REASON;
 }
 

@@ -5,11 +5,12 @@
 #include <cohort/detail/type_name.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <string_view>
 
+#include "code/module.hpp"
 #include "errors/symbols.hpp"
-#include "os/modules.hpp"
 
 namespace cohort::detail {
 namespace {
@@ -20,6 +21,13 @@ struct Line {
   std::string place;
 };
 
+/// What raised the exception, by its mangled name: the outermost function of the C++ runtime. Known by name,
+/// as sanitizers wrap it and its address may be that of a stub.
+bool is_throw(std::string_view function) {
+  return function.ends_with("__cxa_throw") || function.ends_with("__cxa_rethrow") ||
+         function.starts_with("_ZSt17rethrow_exception");
+}
+
 /// Functions of cohort and of the standard library, by their mangled names: what runs a task, when it stands
 /// outermost.
 bool is_runner(std::string_view function) {
@@ -28,26 +36,26 @@ bool is_runner(std::string_view function) {
   return name.starts_with("6cohort") || name.starts_with("St");
 }
 
+/// The file of a module, for addr2line.
+std::string file_of(std::string const& path) {
+  std::error_code none;
+  return path.empty() ? std::filesystem::read_symlink("/proc/self/exe", none).string() : path;
+}
+
 }  // namespace
 
 Traceback::Traceback(std::string text) : tail_(std::move(text)) {}
 
 Traceback::Traceback(Backtrace const& trace, std::string tail) : tail_(std::move(tail)) {
-  auto const loaded = os::modules();
-  std::vector<std::uint32_t> numbers(loaded.size(), no_module);
   for (auto const address : trace.frames()) {
-    auto const found =
-        std::ranges::find_if(loaded, [&](auto const& module) { return module.contains(address); });
-    if (found == loaded.end()) {
+    auto const* const module = code::module_of(address);
+    if (module == nullptr) {
       frames_.push_back({no_module, address});
       continue;
     }
-    auto& number = numbers[static_cast<std::size_t>(found - loaded.begin())];
-    if (number == no_module) {
-      number = static_cast<std::uint32_t>(modules_.size());
-      modules_.push_back({found->path, found->build_id});
-    }
-    frames_.push_back({number, address - found->base});
+    auto const known = std::ranges::find(modules_, module->id, &Module::id);
+    frames_.push_back({static_cast<std::uint32_t>(known - modules_.begin()), address - module->base});
+    if (known == modules_.end()) modules_.push_back({module->id, module->path});
   }
 }
 
@@ -61,12 +69,7 @@ std::string const& Traceback::text() const {
 }
 
 std::string Traceback::render() const {
-  auto const loaded = os::modules();
-  auto const same = [](Module const& ours) {
-    return [&](os::Module const& module) {
-      return module.build_id == ours.build_id && (!ours.build_id.empty() || module.path == ours.path);
-    };
-  };
+  auto const& loaded = code::modules();
   std::vector<Line> lines;
   for (auto const& frame : frames_) {
     if (frame.module == no_module) {
@@ -74,8 +77,8 @@ std::string Traceback::render() const {
       continue;
     }
     auto const& module = modules_[frame.module];
-    auto const offset = fmt::format("{}+{:#x}", module.path, frame.offset);
-    auto const found = std::ranges::find_if(loaded, same(module));
+    auto const offset = fmt::format("{}+{:#x}", file_of(module.path), frame.offset);
+    auto const found = std::ranges::find(loaded, module.id, &code::Module::id);
     auto const places =
         found == loaded.end() ? std::vector<errors::Place>{} : errors::places_at(found->base + frame.offset);
     if (places.empty()) lines.push_back({{}, offset});
@@ -83,6 +86,8 @@ std::string Traceback::render() const {
       lines.push_back({place.function, place.file.empty() ? "in " + offset
                                                           : fmt::format("at {}:{}", place.file, place.line)});
   }
+  auto const thrower = std::ranges::find_if(lines.rbegin(), lines.rend(), is_throw, &Line::function).base();
+  if (thrower != lines.end()) lines.erase(lines.begin(), thrower);
   while (lines.size() > 1 && is_runner(lines.back().function)) lines.pop_back();
 
   std::string text;
@@ -99,8 +104,8 @@ void Traceback::save(Writer& out, Traceback const* traceback) {
   auto const& saved = traceback == nullptr ? none : *traceback;
   out.scalar(static_cast<std::uint32_t>(saved.modules_.size()));
   for (auto const& module : saved.modules_) {
+    out.scalar(module.id);
     save_text(out, module.path);
-    save_text(out, module.build_id);
   }
   out.scalar(static_cast<std::uint32_t>(saved.frames_.size()));
   for (auto const& frame : saved.frames_) {
@@ -120,8 +125,8 @@ std::shared_ptr<Traceback const> Traceback::load(Reader& in) {
   };
   auto loaded = std::make_shared<Traceback>(std::string());
   for (auto left = count(); left != 0; --left) {
-    auto path = load_text(in);
-    loaded->modules_.push_back({std::move(path), load_text(in)});
+    auto const id = in.scalar<std::uint64_t>();
+    loaded->modules_.push_back({id, load_text(in)});
   }
   for (auto left = count(); left != 0; --left) {
     auto const module = in.scalar<std::uint32_t>();

@@ -32,8 +32,10 @@ class Traceback {
   static std::shared_ptr<Traceback const> carried_by(std::exception_ptr const& error);
 
  private:
+  /// As code::Module has them.
   struct Module {
-    std::string path, build_id;
+    std::uint64_t id;
+    std::string path;
   };
   struct Frame {
     std::uint32_t module;
