@@ -184,7 +184,8 @@ std::optional<int> withdraw_slot(Slot slot) {
     Word const free{State::free, slot.generation, {}};
     if (row.word.compare_exchange_strong(packed, free.pack(), std::memory_order_acq_rel)) return std::nullopt;
   }
-  return process_of(slot);
+  auto const pid = process_of(slot);
+  return pid != 0 ? std::optional(pid) : std::nullopt;
 }
 
 void record_exit(Slot slot, int wait_status) {
