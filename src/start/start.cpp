@@ -2,6 +2,7 @@
 
 #include "memory/heap.hpp"
 #include "memory/slots.hpp"
+#include "os/standard_streams.hpp"
 #include "start/exit.hpp"
 
 namespace cohort::start {
@@ -40,6 +41,7 @@ std::shared_ptr<Child> launch(Method& method, Order order) {
 
 std::shared_ptr<Child> start(std::string const& method, Order order) {
   arrange_exit();
+  os::open_standard_streams();  // the program may have closed them since it began
   Method& by = method == "fork" ? start_by_fork : method == "spawn" ? start_by_spawn : start_by_fork_server;
   for (int tries = 3;; --tries) {
     try {
