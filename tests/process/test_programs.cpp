@@ -161,6 +161,10 @@ TEST_CASE("a program that was started without standard streams") {
   check_basics("exec " PROGRAMS "basics " + method + " " + closed);
 }
 
+TEST_CASE("a program that closes its standard streams") {
+  check_basics(PROGRAMS "basics " + any_start_method() + " close");
+}
+
 TEST_CASE("a child reads nothing from standard input") {
   FOR_EACH_START_METHOD();
   CHECK(from_child([](mp::Connection to) {
