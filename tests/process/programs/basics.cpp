@@ -51,12 +51,13 @@ int terminate(mp::Process& process) {
 
 int run_basics(std::string const& method) {
   mp::set_start_method(method);
+  auto [here, there] = mp::Pipe();
   mp::Process daemon({.daemon = true}, wait_for_ever);
   daemon.start();
+  print();
   expect("print", exitcode_of(print), 0);
   expect("exit", exitcode_of(exit_with, 7), 7);
   expect("throw", exitcode_of(fail), 1);
-  auto [here, there] = mp::Pipe();
   mp::Process echo([](mp::Connection to) { to.send(to.recv<std::string>() + "!"); }, there);
   echo.start();
   here.send("hello");

@@ -12,7 +12,9 @@ int main(int argc, char** argv) {
   std::string const deed = argc > 2 ? argv[2] : "";
   if (deed == "delete" && ::unlink(argv[0]) != 0) return 2;
   if (deed == "replace" && std::rename(argv[3], argv[0]) != 0) return 2;
-  if (deed == "close")
+  if (deed == "close") {
     for (int const stream : {0, 1, 2}) ::close(stream);
+    cohort::multiprocessing::Process([] {}).start();  // opens them again
+  }
   return run_basics(argv[1]);
 }
