@@ -50,7 +50,7 @@ int terminate(mp::Process& process) {
 }  // namespace
 
 int run_basics(std::string const& method) {
-  mp::set_start_method(method);
+  mp::set_start_method(method, true);
   auto [here, there] = mp::Pipe();
   mp::Process daemon({.daemon = true}, wait_for_ever);
   daemon.start();

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
   if (deed == "replace" && std::rename(argv[3], argv[0]) != 0) return 2;
   if (deed == "close") {
     for (int const stream : {0, 1, 2}) ::close(stream);
+    cohort::multiprocessing::set_start_method(argv[1]);
     cohort::multiprocessing::Process([] {}).start();  // opens them again
   }
   return run_basics(argv[1]);
