@@ -24,6 +24,7 @@ struct WatchEntry {
 namespace {
 
 constexpr std::uint64_t stop_id = 0;
+thread_local bool on_monitor_thread = false;
 
 class Monitor {
  public:
@@ -62,8 +63,6 @@ class Monitor {
     return watched_.empty();
   }
 
-  bool is_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
-
  private:
   void listen(int descriptor, std::uint64_t id) {
     epoll_event event{EPOLLIN, {}};
@@ -79,6 +78,7 @@ class Monitor {
   }
 
   void run() {
+    on_monitor_thread = true;
     for (;;) {
       epoll_event event;
       if (os::retry([&] { return ::epoll_wait(epoll_.get(), &event, 1, -1); }) != 1) return;
@@ -142,14 +142,11 @@ Watch& Watch::operator=(Watch&& other) noexcept {
 
 Watch::~Watch() {
   if (!entry_) return;
-  Monitor* monitor;
   {
     std::lock_guard const lock(holder().mutex);
-    monitor = holder().monitor;
+    if (holder().monitor != nullptr) holder().monitor->remove(*entry_);
   }
-  if (monitor == nullptr) return;
-  monitor->remove(*entry_);
-  if (monitor->is_this_thread()) {
+  if (on_monitor_thread) {
     entry_->cancelled = true;  // within the call itself, or between two
   } else {
     std::lock_guard const lock(entry_->calling);
@@ -158,12 +155,14 @@ Watch::~Watch() {
 }
 
 void rest_monitor() {
-  std::lock_guard const lock(holder().mutex);
-  Monitor*& monitor = holder().monitor;
-  if (monitor == nullptr || !monitor->is_idle()) return;
-  monitor->stop();
-  delete monitor;
-  monitor = nullptr;
+  Monitor* idle = nullptr;
+  {
+    std::lock_guard const lock(holder().mutex);
+    if (holder().monitor == nullptr || !holder().monitor->is_idle()) return;
+    idle = std::exchange(holder().monitor, nullptr);
+  }
+  idle->stop();  // without the lock, which a call that is under way may need
+  delete idle;
 }
 
 }  // namespace cohort::start

@@ -74,7 +74,7 @@ bool Crew::tell_to_leave() {
 std::shared_ptr<detail::Failure const> Crew::collect(std::function<void(Work, detail::Outcome)> const& deliver) {
   std::shared_ptr<detail::Failure const> failed_start;
   bool collected = false;
-  while (auto const record = results_.peek()) {
+  while (auto const record = condemned_ ? std::nullopt : results_.peek()) {
     auto const message = read(*record);
     detail::Payload payload;
     if (message.block == 0) {
@@ -90,7 +90,7 @@ std::shared_ptr<detail::Failure const> Crew::collect(std::function<void(Work, de
     } else if (message.kind == Kind::unready) {
       failed_start = std::make_shared<detail::Failure const>(
           detail::Failure{detail::Failure::Kind::broken_pool,
-                          fmt::format("cohort: the initializer failed in worker {}", describe()), std::move(payload)});
+                          fmt::format("cohort: the initializer failed in worker {}", describe()), std::move(payload), {}});
     } else {
       if (given_.empty() || given_.front().work.id != message.id)
         throw RuntimeError(fmt::format("cohort: worker {} sent a result out of order", describe()));

@@ -18,7 +18,7 @@ namespace cohort::workers {
 struct Work {
   std::uint64_t id;
   detail::Payload payload;
-  char const* label;  ///< the mangled name of what it calls
+  detail::TaskLabel label;
   std::shared_ptr<detail::Sink> sink;
   std::size_t index;
 };
@@ -44,8 +44,10 @@ class Crew {
   bool is_leaving() const { return leaving_; }
   bool is_ready() const { return ready_; }
 
+  /// Nothing it still sends counts: its tasks were taken from it, or what it sends is damaged.
+  void condemn() { condemned_ = true; }
   /// Whether results stand in its ring.
-  bool has_results() { return results_.peek().has_value(); }
+  bool has_results() { return !condemned_ && results_.peek().has_value(); }
   /// Takes results out of the ring: `deliver` gets each with its task. Returns the exception of an initializer that
   /// failed, if that came. Throws `RuntimeError` when the ring is damaged: then the worker must go.
   std::shared_ptr<detail::Failure const> collect(std::function<void(Work, detail::Outcome)> const& deliver);
@@ -76,6 +78,7 @@ class Crew {
   std::size_t tasks_taken_ = 0;
   bool ready_ = false;
   bool leaving_ = false;
+  bool condemned_ = false;
   start::Watch watch_;
 };
 

@@ -77,7 +77,7 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
   bool is_here() const override { return process_ == ::getpid(); }
   std::mutex& mutex() override { return mutex_; }
 
-  void submit(detail::Payload task, char const* label, std::shared_ptr<detail::Sink> sink,
+  void submit(detail::Payload task, detail::TaskLabel label, std::shared_ptr<detail::Sink> sink,
               std::size_t index) override;
   bool wait(detail::Sink& sink, std::optional<Timeout::Clock::time_point> deadline) override;
   void close() override;
@@ -135,7 +135,7 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
 
 // ---- handing out ----------------------------------------------------------------------------------------------
 
-void ProcessEngine::submit(detail::Payload task, char const* label, std::shared_ptr<detail::Sink> sink,
+void ProcessEngine::submit(detail::Payload task, detail::TaskLabel label, std::shared_ptr<detail::Sink> sink,
                            std::size_t index) {
   Lock lock(mutex_);
   if (phase_ != Phase::running) throw ValueError("cohort: Pool not running: it was closed or terminated");
@@ -204,6 +204,7 @@ void ProcessEngine::collect_from(Crew& crew) {
     if (failed_start) fail_all(failed_start);
   } catch (std::exception const&) {
     // What came from the worker is no message. Its end settles the rest.
+    crew.condemn();
     crew.signal(SIGKILL);
   }
 }
@@ -236,6 +237,7 @@ void ProcessEngine::fail_all(std::shared_ptr<Failure const> failure) {
     auto works = crew->take_all(running);
     if (running) fail(std::move(*running), failure);
     for (auto& work : works) fail(std::move(work), failure);
+    crew->condemn();
     crew->signal(SIGTERM);
   }
   while (!queue_.empty()) {
@@ -370,7 +372,7 @@ void ProcessEngine::refill() {
     std::erase_if(crews_, [](auto const& crew) { return crew.second == nullptr; });
     if (!crews_.empty()) return;
     fail_all(std::make_shared<Failure const>(Failure{
-        Failure::Kind::broken_pool, fmt::format("cohort: no worker can be started: {}", error.what()), {}}));
+        Failure::Kind::broken_pool, fmt::format("cohort: no worker can be started: {}", error.what()), {}, {}}));
   }
 }
 
@@ -380,12 +382,11 @@ void ProcessEngine::on_worker_end(std::uint64_t number) {
   auto const found = crews_.find(number);
   if (found == crews_.end()) return;
   dead = std::move(found->second);
-  collect_from(*dead);
   crews_.erase(found);
+  collect_from(*dead);
   mourn(*dead);
   refill();
-  dispatch();
-  dismiss_if_done();
+  collect();
   announce();
 }
 
@@ -403,10 +404,10 @@ void ProcessEngine::mourn(Crew& crew) {
   auto const end = describe_end(crew.settle());
   auto const who = crew.describe();
   if (running) {
-    auto const task = fmt::format("task {}, {}", running->id, detail::demangle(running->label));
-    fail(std::move(*running), std::make_shared<Failure const>(Failure{
-                                  Failure::Kind::broken_pool,
-                                  fmt::format("cohort: worker {} {} while it ran {}", who, end, task), {}}));
+    auto const message = fmt::format("cohort: worker {} {} while it ran task {}, ", who, end, running->id);
+    auto const label = running->label;
+    fail(std::move(*running),
+         std::make_shared<Failure const>(Failure{Failure::Kind::broken_pool, message, {}, label}));
   }
   if (crew.is_ready() || phase_ == Phase::terminated || broken_) return;
   if (++failed_starts_ < failed_starts_allowed) return;
@@ -414,7 +415,7 @@ void ProcessEngine::mourn(Crew& crew) {
       Failure{Failure::Kind::broken_pool,
               fmt::format("cohort: {} workers in a row ended before they were ready; the last, {}, {}", failed_starts_,
                           who, end),
-              {}}));
+              {}, {}}));
 }
 
 // ---- the end --------------------------------------------------------------------------------------------------
@@ -437,7 +438,7 @@ void ProcessEngine::terminate() {
   if (phase_ == Phase::terminated) return;
   phase_ = Phase::terminated;
   fail_all(std::make_shared<Failure const>(
-      Failure{Failure::Kind::terminated, "cohort: the pool was terminated before this task ended", {}}));
+      Failure{Failure::Kind::terminated, "cohort: the pool was terminated before this task ended", {}, {}}));
 }
 
 void ProcessEngine::join() {

@@ -157,7 +157,7 @@ class Pool {
     state->on_end(std::move(options.callback), std::move(options.error_callback));
     PayloadWriter writer;
     SingleCall<F, ship_t<A>...>::write(writer, f, std::move(args)...);
-    engine()->submit(writer.finish(), typeid(F).name(), state->sink, 0);
+    engine()->submit(writer.finish(), label_of(f), state->sink, 0);
     return AsyncResult<R>(std::move(state));
   }
 
@@ -181,11 +181,12 @@ class Pool {
     check_task<F, typename Chunks::Value, typename Chunks::Item>();
     auto const chunksize = options.chunksize.value_or(1);
     if (chunksize == 0) throw ValueError("cohort: chunksize must be at least 1, not 0");
+    auto const label = label_of(f);
     auto source = std::make_shared<Chunks>(std::move(f), std::forward<R>(items));
-    auto const feed = [engine = engine(), source, chunksize](std::shared_ptr<Stream> const& stream) {
+    auto const feed = [engine = engine(), source, chunksize, label](std::shared_ptr<Stream> const& stream) {
       PayloadWriter writer;
       if (!source->write(writer, chunksize)) return false;
-      engine->submit(writer.finish(), typeid(F).name(), stream, 0);
+      engine->submit(writer.finish(), label, stream, 0);
       return true;
     };
     using Results = IMapIterator<typename Chunks::Value>;
@@ -220,11 +221,12 @@ class Pool {
       if (chunksize == 0 && total != 0) throw ValueError("cohort: chunksize must be at least 1, not 0");
       auto const count = total == 0 ? 0 : (total + chunksize - 1) / chunksize;
       auto state = std::make_shared<AsyncState<std::vector<Value>>>(engine(), count, decode_chunks<Value>);
+      auto const label = label_of(f);
       Chunks source(std::move(f), items);
       PayloadWriter writer;
       for (std::size_t i = 0; i < count; ++i) {
         source.write(writer, chunksize);
-        engine()->submit(writer.finish(), typeid(F).name(), state->sink, i);
+        engine()->submit(writer.finish(), label, state->sink, i);
       }
       return AsyncResult<std::vector<Value>>(std::move(state));
     } else {
