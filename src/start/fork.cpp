@@ -2,7 +2,7 @@
 
 #include "os/error.hpp"
 #include "os/pidfd.hpp"
-#include "start/exit.hpp"
+#include "os/thread.hpp"
 
 #include <signal.h>
 
@@ -23,13 +23,13 @@ bool reaped_by_kernel() {
 std::shared_ptr<Child> start_by_fork(Order const& order) {
   Bonds bonds;
   bool const gated = reaped_by_kernel();
-  flush_standard_streams();  // or the child prints what was buffered here once more
   auto const pid = ::fork();
   if (pid < 0) os::fail(errno, "cannot fork {}", order.identity.name);
   if (pid == 0) {
     bonds.lifeline.parent_end.reset();
     bonds.sentinel.readable.reset();
     bonds.child_mark.release();
+    os::restore_programs_mask();
     char gate;
     if (gated && os::retry([&] { return ::read(bonds.lifeline.child_end.get(), &gate, 1); }) != 1) ::_exit(1);
     run_child(order.identity, std::move(bonds.lifeline.child_end), order.body);

@@ -40,6 +40,7 @@ std::shared_ptr<Child> launch(Method& method, Order order) {
 
 std::shared_ptr<Child> start(std::string const& method, Order order) {
   arrange_exit();
+  flush_standard_streams();  // as in Python: what is buffered comes before the child's output, and once
   Method& by = method == "fork" ? start_by_fork : method == "spawn" ? start_by_spawn : start_by_fork_server;
   for (int tries = 3;; --tries) {
     try {

@@ -84,6 +84,19 @@ TEST_CASE("only the task that killed its worker fails, at once, and says how") {
   CHECK(cohort::test::eventually([] { return mp::active_children().size() == 2; }));
 }
 
+TEST_CASE("a worker that replaces a dead one has the program's signal mask") {
+  FOR_EACH_START_METHOD();
+  mp::Pool pool(1);
+  for (int i = 0; i < 3; ++i) {
+    CHECK(pool.apply([] {
+      sigset_t mask;
+      ::pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+      return ::sigismember(&mask, SIGTERM) + ::sigismember(&mask, SIGSEGV);
+    }) == 0);
+    CHECK_THAT(error_of(pool.apply_async(die, "SIGSEGV")), Contains("SIGSEGV"));
+  }
+}
+
 TEST_CASE("a death is known within a tenth of a second") {
   FOR_EACH_START_METHOD();
   mp::Pool pool(2);

@@ -8,10 +8,15 @@
 namespace cohort::test {
 
 void settle_library() {
-  memory::arena();             // made with the first process, and kept to the end
-  connection::current_bell();  // made with the first wait
   start::stop_fork_server();
   start::rest_monitor();
+}
+
+std::set<int> kept_descriptors() {
+  std::set<int> kept;
+  if (memory::has_arena()) kept.insert(memory::arena().descriptor());
+  if (auto const bell = connection::current_bell()) kept.insert(bell->get());
+  return kept;
 }
 
 }  // namespace cohort::test

@@ -1,10 +1,13 @@
 #pragma once
+#include <set>
 
 namespace cohort::test {
 
 /// Brings the library to rest: stops the helpers that it keeps for the life of the process (threads, the
-/// server processes) and opens what it keeps open until the end. Called before each look for leaks, so
-/// that what remains is the test's.
+/// server processes). Called before each look for leaks, so that what remains is the test's.
 void settle_library();
+
+/// The descriptors that the library keeps open until the end, once it has opened them.
+std::set<int> kept_descriptors();
 
 }  // namespace cohort::test
