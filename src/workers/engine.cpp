@@ -114,7 +114,7 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
 
   std::mutex mutex_;
   Phase phase_ = Phase::running;
-  std::shared_ptr<Failure const> broken_;
+  std::shared_ptr<Failure const> over_;  ///< why nothing is run any more: broken, or terminated
   int failed_starts_ = 0;
   std::uint64_t last_crew_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Crew>> crews_;
@@ -139,7 +139,7 @@ void ProcessEngine::submit(detail::Payload task, detail::TaskLabel label, std::s
                            std::size_t index) {
   Lock lock(mutex_);
   if (phase_ != Phase::running) throw ValueError("cohort: Pool not running: it was closed or terminated");
-  if (broken_) std::rethrow_exception(broken_->error());
+  if (over_) std::rethrow_exception(over_->error());
   queue_.push_back({++last_task_, std::move(task), label, std::move(sink), index});
   ++outstanding_;
   refill();
@@ -231,7 +231,7 @@ void ProcessEngine::fail(Work work, std::shared_ptr<Failure const> failure) {
 
 /// Breaks or ends the pool: every task that was handed in fails.
 void ProcessEngine::fail_all(std::shared_ptr<Failure const> failure) {
-  if (failure->kind == Failure::Kind::broken_pool) broken_ = failure;
+  over_ = failure;
   for (auto const& [number, crew] : crews_) {
     std::optional<Work> running;
     auto works = crew->take_all(running);
@@ -364,7 +364,7 @@ void ProcessEngine::hire() {
 /// Brings the pool back to its number of workers. Where that cannot be done, a pool that still has some goes on and
 /// tries again later; one without any is broken.
 void ProcessEngine::refill() {
-  if (broken_ || phase_ == Phase::terminated || start::is_exiting()) return;
+  if (over_ || start::is_exiting()) return;
   if (phase_ == Phase::closed && outstanding_ == 0) return;
   try {
     while (crews_.size() < options_.workers) hire();
@@ -400,6 +400,12 @@ std::string describe_end(int exitcode) {
 void ProcessEngine::mourn(Crew& crew) {
   std::optional<Work> running;
   auto rest = crew.take_all(running);
+  if (over_) {
+    if (running) rest.push_front(std::move(*running));
+    for (auto& work : rest) fail(std::move(work), over_);
+    crew.settle();
+    return;
+  }
   queue_.insert(queue_.begin(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
   auto const end = describe_end(crew.settle());
   auto const who = crew.describe();
@@ -409,7 +415,7 @@ void ProcessEngine::mourn(Crew& crew) {
     fail(std::move(*running),
          std::make_shared<Failure const>(Failure{Failure::Kind::broken_pool, message, {}, label}));
   }
-  if (crew.is_ready() || phase_ == Phase::terminated || broken_) return;
+  if (crew.is_ready()) return;
   if (++failed_starts_ < failed_starts_allowed) return;
   fail_all(std::make_shared<Failure const>(
       Failure{Failure::Kind::broken_pool,

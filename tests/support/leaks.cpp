@@ -38,13 +38,12 @@ struct Belongings {
       auto const tid = thread.filename().string();
       threads[std::atoi(tid.c_str())] = fmt::format("thread {}: {}", tid, name.substr(0, name.size() - 1));
     }
-    auto const kept = kept_descriptors();
     auto const reader = fmt::format("/proc/{}/fd", ::getpid());
     for (auto const& descriptor : entries("/proc/self/fd")) {
       std::error_code error;
       auto const target = std::filesystem::read_symlink(descriptor, error).string();
       if (error || target == reader) continue;  // the one that listed the directory
-      if (kept.contains(std::atoi(descriptor.filename().c_str()))) continue;
+      if (is_kept(std::atoi(descriptor.filename().c_str()), target)) continue;
       auto const line = fmt::format("descriptor {}: {}", descriptor.filename().string(), target);
       descriptors[line] = line;
     }

@@ -1,7 +1,6 @@
 #include "support/library.hpp"
 
 #include "connection/bell.hpp"
-#include "memory/arena.hpp"
 #include "start/monitor.hpp"
 #include "start/start.hpp"
 
@@ -12,11 +11,10 @@ void settle_library() {
   start::rest_monitor();
 }
 
-std::set<int> kept_descriptors() {
-  std::set<int> kept;
-  if (memory::has_arena()) kept.insert(memory::arena().descriptor());
-  if (auto const bell = connection::current_bell()) kept.insert(bell->get());
-  return kept;
+bool is_kept(int descriptor, std::string_view target) {
+  if (target.starts_with("/memfd:cohort-arena")) return true;
+  auto const bell = connection::current_bell();
+  return bell && bell->get() == descriptor;
 }
 
 }  // namespace cohort::test

@@ -1,5 +1,5 @@
 #pragma once
-#include <set>
+#include <string_view>
 
 namespace cohort::test {
 
@@ -7,7 +7,7 @@ namespace cohort::test {
 /// server processes). Called before each look for leaks, so that what remains is the test's.
 void settle_library();
 
-/// The descriptors that the library keeps open until the end, once it has opened them.
-std::set<int> kept_descriptors();
+/// Whether the library keeps a descriptor open until the end, once it has opened it.
+bool is_kept(int descriptor, std::string_view target);
 
 }  // namespace cohort::test
