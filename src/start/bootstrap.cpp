@@ -14,6 +14,8 @@ namespace {
 
 /// A child never reads the terminal or file its parent reads, and its `exit` must not move the offset they share.
 void close_stdin() {
+  static bool done = false;  // by the fork server or whatever other child this one was forked from
+  if (std::exchange(done, true)) return;
   os::Descriptor const null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (null) ::dup2(null.get(), STDIN_FILENO);
 }

@@ -59,15 +59,15 @@ void send_letter(int socket, OutgoingMessage const& letter) {
 }
 
 std::optional<Letter> Letter::receive(int socket) {
-  std::vector<std::byte> packet(packet_limit);
-  auto received = os::receive_message(socket, packet);
+  // Not zeroed and never freed: a page that the fork server writes here costs it, and its children, a fault.
+  static std::byte* const buffer = new std::byte[packet_limit];
+  auto received = os::receive_message(socket, {buffer, packet_limit});
   Letter letter;
   letter.descriptors_ = detail::Descriptors(received.descriptors);
   if (received.count == 0) return std::nullopt;
   Head head{};
-  if (received.count >= sizeof head) std::memcpy(&head, packet.data(), sizeof head);
-  packet.resize(received.count);
-  packet.erase(packet.begin(), packet.begin() + std::min(sizeof head, packet.size()));
+  if (received.count >= sizeof head) std::memcpy(&head, buffer, sizeof head);
+  std::vector<std::byte> packet(buffer + std::min(sizeof head, received.count), buffer + received.count);
   if (head.magic != letter_magic) throw UnpicklingError("cohort: what this process was sent is no letter");
   if (head.memfd == 1) {
     os::Descriptor const memfd(letter.descriptors_.take(received.descriptors.size() - 1));
