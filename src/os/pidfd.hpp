@@ -8,14 +8,16 @@
 /// Processes held by a descriptor, which unlike a pid is never reused for another process.
 namespace cohort::os {
 
-/// A descriptor that polls readable once the process ended; empty where the kernel (< 5.3) or a simulator such
-/// as valgrind has none, or the process is gone. Throws `std::system_error` (EMFILE).
+/// A descriptor that polls readable once the process ended; empty where the kernel (< 5.3) or a simulator
+/// such as valgrind has none, or the process is gone. Throws `std::system_error` (EMFILE).
 Descriptor pidfd_open(pid_t pid);
 
-/// Sends a signal to the process, by descriptor where there is one. A process that has ended is not an error.
-void send_signal(pid_t pid, Descriptor const& pidfd, int signal);
+/// Sends a signal to the process, by its pidfd unless that is -1; 0 only asks. False, and no error, when it
+/// is gone: a zombie is not.
+bool send_signal(pid_t pid, int pidfd, int signal);
 
-/// The wait status that the kernel keeps with a pidfd even after somebody else reaped the process (Linux 6.15).
+/// The wait status that the kernel keeps with a pidfd even after somebody else reaped the process
+/// (Linux 6.15).
 std::optional<int> kept_wait_status(Descriptor const& pidfd);
 
 }  // namespace cohort::os

@@ -2,6 +2,7 @@
 #include <cohort/multiprocessing/context.hpp>
 
 #include "os/cpus.hpp"
+#include "os/fork.hpp"
 #include "start/start.hpp"
 
 #include <fmt/format.h>
@@ -13,14 +14,12 @@ namespace cohort::multiprocessing {
 namespace {
 
 struct Chosen {
-  std::mutex mutex;
+  os::ForkMutex mutex;
   std::string method;
 };
 
-Chosen& chosen() {
-  static Chosen& chosen = *new Chosen;
-  return chosen;
-}
+constinit os::Immortal<Chosen> immortal;
+Chosen& chosen() { return immortal.value; }
 
 std::string default_method() {
   // A child goes on with its parent's method.
@@ -31,7 +30,8 @@ std::string default_method() {
 void check_method(std::string_view method) {
   auto const all = get_all_start_methods();
   if (std::find(all.begin(), all.end(), method) == all.end())
-    throw ValueError(fmt::format("cohort: cannot find context for '{}': use fork, spawn or forkserver", method));
+    throw ValueError(
+        fmt::format("cohort: cannot find context for '{}': use fork, spawn or forkserver", method));
 }
 
 }  // namespace

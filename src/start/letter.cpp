@@ -12,8 +12,8 @@ namespace {
 
 struct Head {
   std::uint64_t magic;
-  std::uint64_t size;    // of the bytes that follow, here or in the memfd
-  std::uint64_t memfd;   // 1 if they are in the last descriptor
+  std::uint64_t size;   // of the bytes that follow, here or in the memfd
+  std::uint64_t memfd;  // 1 if they are in the last descriptor
 };
 constexpr std::uint64_t letter_magic = 0x3172657474656c63;  // "cletter1"
 constexpr std::size_t packet_limit = 64 * 1024;             // well below the default socket buffer of 208 KiB
@@ -27,11 +27,12 @@ void write_all(os::Descriptor const& file, std::span<std::byte const> bytes) {
 }
 
 std::vector<std::byte> read_all(os::Descriptor const& file, std::size_t size) {
-  if (size > os::file_size(file.get())) throw UnpicklingError("cohort: a letter to this process was cut short");
+  if (size > os::file_size(file.get()))
+    throw UnpicklingError("cohort: a letter to this process was cut short");
   std::vector<std::byte> bytes(size);
   for (std::size_t at = 0; at < size;) {
-    auto const got = os::retry(
-        [&] { return ::pread(file.get(), bytes.data() + at, size - at, static_cast<off_t>(at)); });
+    auto const got =
+        os::retry([&] { return ::pread(file.get(), bytes.data() + at, size - at, static_cast<off_t>(at)); });
     if (got <= 0) os::fail(errno, "cannot read a letter of {} bytes", size);
     at += static_cast<std::size_t>(got);
   }

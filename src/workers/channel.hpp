@@ -10,7 +10,8 @@
 
 /// What the engine and one worker share: two rings of messages, and words to wake each other.
 ///
-///   engine ---- tasks ----> worker      A ring has one writer and one reader, so no lock is shared, and whoever
+///   engine ---- tasks ----> worker      A ring has one writer and one reader, so no lock is shared, and
+///   whoever
 ///          <--- results ---             dies, what it had finished stands complete in the ring.
 ///
 /// A small message lies in the ring, a large one in a block of the arena that the ring names.
@@ -27,7 +28,8 @@ struct Bell {
   void sleep(std::uint32_t seen, os::Deadline deadline);
 };
 
-/// Who is to be told that results are there: the thread that leads the collection, or without one the reserve.
+/// Who is to be told that results are there: the thread that leads the collection, or without one the
+/// reserve.
 struct Bells {
   alignas(64) Bell leader;
   alignas(64) Bell reserve;
@@ -74,8 +76,9 @@ class Channel {
   static constexpr std::size_t ring_size = (size - 4096) / 2 / 64 * 64;
 };
 
-/// Puts a message into a ring; false when it is too full now. The block of a large payload goes over to the reader
-/// of the message: with `from` and `to` its ownership does, in the same step as far as any death can tell.
+/// Puts a message into a ring; false when it is too full now. The block of a large payload goes over to the
+/// reader of the message: with `from` and `to` its ownership does, in the same step as far as any death can
+/// tell.
 std::optional<memory::RingPosition> post(memory::RingProducer& ring, Kind kind, std::uint64_t id,
                                          detail::Payload& payload);
 

@@ -36,13 +36,17 @@ Crew::Crew(std::string const& start_method, memory::Offset bells, Task const& in
         WorkerOrder{block_.offset, bells, initializer});
     process_->name(worker_name(start_method, process_->name()));
     process_->start();
+    child_ = multiprocessing::ProcessAccess::child(*process_);
+    child_->keep_estate();
+    watch_ = start::Watch(child_->sentinel(), std::move(on_end));
   } catch (...) {
+    if (child_) {
+      child_->signal(SIGKILL);
+      settle();
+    }
     memory::free(block_.offset);
     throw;
   }
-  child_ = multiprocessing::ProcessAccess::child(*process_);
-  child_->keep_estate();
-  watch_ = start::Watch(child_->sentinel(), std::move(on_end));
 }
 
 Crew::~Crew() {
@@ -71,7 +75,8 @@ bool Crew::tell_to_leave() {
   return leaving_;
 }
 
-std::shared_ptr<detail::Failure const> Crew::collect(std::function<void(Work, detail::Outcome)> const& deliver) {
+std::shared_ptr<detail::Failure const> Crew::collect(
+    std::function<void(Work, detail::Outcome)> const& deliver) {
   std::shared_ptr<detail::Failure const> failed_start;
   bool collected = false;
   while (auto const record = condemned_ ? std::nullopt : results_.peek()) {
@@ -90,13 +95,16 @@ std::shared_ptr<detail::Failure const> Crew::collect(std::function<void(Work, de
     } else if (message.kind == Kind::unready) {
       failed_start = std::make_shared<detail::Failure const>(
           detail::Failure{detail::Failure::Kind::broken_pool,
-                          fmt::format("cohort: the initializer failed in worker {}", describe()), std::move(payload), {}});
+                          fmt::format("cohort: the initializer failed in worker {}", describe()),
+                          std::move(payload),
+                          {}});
     } else {
       if (given_.empty() || given_.front().work.id != message.id)
         throw RuntimeError(fmt::format("cohort: worker {} sent a result out of order", describe()));
       auto work = std::move(given_.front().work);
       given_.pop_front();
-      auto const kind = message.kind == Kind::value ? detail::Outcome::Kind::value : detail::Outcome::Kind::exception;
+      auto const kind =
+          message.kind == Kind::value ? detail::Outcome::Kind::value : detail::Outcome::Kind::exception;
       deliver(std::move(work), {kind, std::move(payload), nullptr});
     }
     results_.pop();

@@ -27,7 +27,8 @@ struct Work {
 class Crew {
  public:
   /// Starts the process. `on_end` is called on the monitor's thread once it ended.
-  Crew(std::string const& start_method, memory::Offset bells, Task const& initializer, std::function<void()> on_end);
+  Crew(std::string const& start_method, memory::Offset bells, Task const& initializer,
+       std::function<void()> on_end);
   /// The process has ended; waits for a call of `on_end` that is under way, so not under the engine's lock.
   ~Crew();
 
@@ -48,8 +49,9 @@ class Crew {
   void condemn() { condemned_ = true; }
   /// Whether results stand in its ring.
   bool has_results() { return !condemned_ && results_.peek().has_value(); }
-  /// Takes results out of the ring: `deliver` gets each with its task. Returns the exception of an initializer that
-  /// failed, if that came. Throws `RuntimeError` when the ring is damaged: then the worker must go.
+  /// Takes results out of the ring: `deliver` gets each with its task. Returns the exception of an
+  /// initializer that failed, if that came. Throws `RuntimeError` when the ring is damaged: then the worker
+  /// must go.
   std::shared_ptr<detail::Failure const> collect(std::function<void(Work, detail::Outcome)> const& deliver);
   /// Takes back the task given last, if the worker has not begun it.
   std::optional<Work> take_back();

@@ -22,14 +22,15 @@
 
 /// The engine: dispatcher, collector and death warden in one object under one lock.
 ///
-///   submit() -> queue -> dispatch() -> ring of the least loaded worker ... worker ... results ring -> collect() -> Sink
+///   submit() -> queue -> dispatch() -> ring of the least loaded worker ... worker ... results ring ->
+///   collect() -> Sink
 ///
-/// Who collects? Whoever waits: a thread in wait() leads, sleeping on the leader's bell; further ones sleep on
-/// `followers_` until the leader has their outcome or leaves. While nobody waits, the reserve thread collects. A
-/// worker wakes exactly one of them, so a round trip costs one wake-up each way.
+/// Who collects? Whoever waits: a thread in wait() leads, sleeping on the leader's bell; further ones sleep
+/// on `followers_` until the leader has their outcome or leaves. While nobody waits, the reserve thread
+/// collects. A worker wakes exactly one of them, so a round trip costs one wake-up each way.
 ///
-/// A worker's end comes from the death monitor: `on_worker_end` reads the dead rings, fails the one task that was
-/// running, hands the others out again and starts a new worker.
+/// A worker's end comes from the death monitor: `on_worker_end` reads the dead rings, fails the one task that
+/// was running, hands the others out again and starts a new worker.
 namespace cohort::workers {
 namespace {
 
@@ -38,8 +39,8 @@ using detail::Outcome;
 using Lock = std::unique_lock<std::mutex>;
 using namespace std::chrono_literals;
 
-/// Tasks a worker has in its ring beyond the one it runs: enough to hide the way there and back, and they can be
-/// taken back as long as they have not begun.
+/// Tasks a worker has in its ring beyond the one it runs: enough to hide the way there and back, and they can
+/// be taken back as long as they have not begun.
 constexpr std::size_t tasks_ahead = 32;
 /// Workers that may end one after the other before they were ready; then the pool is broken.
 constexpr int failed_starts_allowed = 3;
@@ -133,7 +134,8 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
   std::size_t callbacks_due_ = 0;
 };
 
-// ---- handing out ----------------------------------------------------------------------------------------------
+// ---- handing out
+// ----------------------------------------------------------------------------------------------
 
 void ProcessEngine::submit(detail::Payload task, detail::TaskLabel label, std::shared_ptr<detail::Sink> sink,
                            std::size_t index) {
@@ -179,15 +181,18 @@ void ProcessEngine::balance() {
       moved.push_front(std::move(*work));
     }
     while (!moved.empty() && idle->give(moved.front())) moved.pop_front();
-    queue_.insert(queue_.begin(), std::make_move_iterator(moved.begin()), std::make_move_iterator(moved.end()));
+    queue_.insert(queue_.begin(), std::make_move_iterator(moved.begin()),
+                  std::make_move_iterator(moved.end()));
     idle->wake();
   }
 }
 
-// ---- collecting -----------------------------------------------------------------------------------------------
+// ---- collecting
+// -----------------------------------------------------------------------------------------------
 
 bool ProcessEngine::has_results() const {
-  return std::any_of(crews_.begin(), crews_.end(), [](auto const& crew) { return crew.second->has_results(); });
+  return std::any_of(crews_.begin(), crews_.end(),
+                     [](auto const& crew) { return crew.second->has_results(); });
 }
 
 void ProcessEngine::collect() {
@@ -215,7 +220,7 @@ void ProcessEngine::deliver(Work work, Outcome outcome) {
   --outstanding_;
   if (!sink.ready()) return;
   if (sink.callback && !sink.called_back) {
-    if (!callbacks_thread_.joinable()) 
+    if (!callbacks_thread_.joinable())
       callbacks_thread_ = os::start_thread("cohort-callback", [this] { run_callbacks(); });
     ++callbacks_due_;
     callbacks_.push_back(std::move(work.sink));
@@ -254,7 +259,8 @@ void ProcessEngine::announce() {
   bells_.announce();
 }
 
-// ---- waiting --------------------------------------------------------------------------------------------------
+// ---- waiting
+// --------------------------------------------------------------------------------------------------
 
 namespace {
 bool is_ready(detail::Sink const& sink) { return sink.ready() && (!sink.callback || sink.called_back); }
@@ -351,18 +357,20 @@ void ProcessEngine::stop_threads() {
   if (callbacks_thread_.joinable()) callbacks_thread_.join();
 }
 
-// ---- workers come and go --------------------------------------------------------------------------------------
+// ---- workers come and go
+// --------------------------------------------------------------------------------------
 
 void ProcessEngine::hire() {
   auto const number = ++last_crew_;
   auto const on_end = [engine = weak_from_this(), number] {
     if (auto const self = engine.lock()) self->on_worker_end(number);
   };
-  crews_[number] = std::make_unique<Crew>(options_.start_method, bells_block_.offset, options_.initializer, on_end);
+  crews_[number] =
+      std::make_unique<Crew>(options_.start_method, bells_block_.offset, options_.initializer, on_end);
 }
 
-/// Brings the pool back to its number of workers. Where that cannot be done, a pool that still has some goes on and
-/// tries again later; one without any is broken.
+/// Brings the pool back to its number of workers. Where that cannot be done, a pool that still has some goes
+/// on and tries again later; one without any is broken.
 void ProcessEngine::refill() {
   if (over_ || start::is_exiting()) return;
   if (phase_ == Phase::closed && outstanding_ == 0) return;
@@ -371,8 +379,11 @@ void ProcessEngine::refill() {
   } catch (std::exception const& error) {
     std::erase_if(crews_, [](auto const& crew) { return crew.second == nullptr; });
     if (!crews_.empty()) return;
-    fail_all(std::make_shared<Failure const>(Failure{
-        Failure::Kind::broken_pool, fmt::format("cohort: no worker can be started: {}", error.what()), {}, {}}));
+    fail_all(std::make_shared<Failure const>(
+        Failure{Failure::Kind::broken_pool,
+                fmt::format("cohort: no worker can be started: {}", error.what()),
+                {},
+                {}}));
   }
 }
 
@@ -419,12 +430,14 @@ void ProcessEngine::mourn(Crew& crew) {
   if (++failed_starts_ < failed_starts_allowed) return;
   fail_all(std::make_shared<Failure const>(
       Failure{Failure::Kind::broken_pool,
-              fmt::format("cohort: {} workers in a row ended before they were ready; the last, {}, {}", failed_starts_,
-                          who, end),
-              {}, {}}));
+              fmt::format("cohort: {} workers in a row ended before they were ready; the last, {}, {}",
+                          failed_starts_, who, end),
+              {},
+              {}}));
 }
 
-// ---- the end --------------------------------------------------------------------------------------------------
+// ---- the end
+// --------------------------------------------------------------------------------------------------
 
 /// Once a closed pool has nothing left to do its workers may go.
 void ProcessEngine::dismiss_if_done() {
@@ -450,7 +463,8 @@ void ProcessEngine::terminate() {
 void ProcessEngine::join() {
   {
     Lock lock(mutex_);
-    if (phase_ == Phase::running) throw ValueError("cohort: Pool is still running: call close() or terminate() first");
+    if (phase_ == Phase::running)
+      throw ValueError("cohort: Pool is still running: call close() or terminate() first");
     auto const gone = [this] { return crews_.empty() && callbacks_due_ == 0; };
     if (phase_ == Phase::terminated && !followers_.wait_for(lock, grace, gone))
       for (auto const& [number, crew] : crews_) crew->signal(SIGKILL);

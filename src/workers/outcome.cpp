@@ -33,7 +33,8 @@ std::string TaskLabel::name() const {
 std::exception_ptr Failure::error() const {
   try {
     if (kind == Kind::terminated) throw RuntimeError(message);
-    if (cause.size() == 0) throw futures::BrokenProcessPool(message + (task.type != nullptr ? task.name() : ""));
+    if (cause.size() == 0)
+      throw futures::BrokenProcessPool(message + (task.type != nullptr ? task.name() : ""));
     try {
       std::rethrow_exception(load_error(cause));
     } catch (std::exception const& error) {
@@ -53,7 +54,8 @@ std::exception_ptr Outcome::error() const {
 
 void run_callback(std::function<void()> const& callback) {
   Backtrace trace;
-  if (auto const error = run_guarded(callback, trace)) report_uncaught("callback of a pool", ::getpid(), error, trace);
+  if (auto const error = run_guarded(callback, trace))
+    report_uncaught("callback of a pool", ::getpid(), error, trace);
 }
 
 namespace {

@@ -13,9 +13,9 @@ namespace {
 
 /// The worker's side of its channel. It runs on the one thread of the process.
 ///
-/// A task's record is claimed before the task is looked at, and stays in the ring until its result is published: so
-/// the engine can tell from the ring of a dead worker which task killed it, which it never saw, and that no other
-/// can be lost.
+/// A task's record is claimed before the task is looked at, and stays in the ring until its result is
+/// published: so the engine can tell from the ring of a dead worker which task killed it, which it never saw,
+/// and that no other can be lost.
 class Worker {
  public:
   explicit Worker(WorkerOrder const& order)
@@ -49,8 +49,7 @@ class Worker {
 
  private:
   /// Runs user code; if it throws, the exception is what has been written afterwards.
-  template <class F>
-  bool guarded(F body) {
+  template <class F> bool guarded(F body) {
     detail::Backtrace trace;
     auto const error = detail::run_guarded(body, trace);
     if (!error) return true;
@@ -99,7 +98,8 @@ class Worker {
 }  // namespace
 
 void work(WorkerOrder order) {
-  // A process group of its own: a Ctrl-C is for the program, and the children of tasks can be signalled with it.
+  // A process group of its own: a Ctrl-C is for the program, and the children of tasks can be signalled with
+  // it.
   ::setpgid(0, 0);
   start::allow_children();
   Worker worker(order);

@@ -1,4 +1,5 @@
-/// Pool(2): the round trip of `apply` and `map` of 100,000 ints with chunk size 1, against Python's Pool in the same run.
+/// Pool(2): the round trip of `apply` and `map` of 100,000 ints with chunk size 1, against Python's Pool in
+/// the same run.
 ///
 ///     build/tests/benchmarks/bench_pool
 #include <cohort/multiprocessing.hpp>
@@ -15,7 +16,9 @@ namespace {
 
 int square(int x) { return x * x; }
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 double median(std::vector<double> times) {
   std::sort(times.begin(), times.end());
@@ -68,7 +71,8 @@ with multiprocessing.get_context("fork").Pool(2) as pool:
   ::setenv("COHORT_BENCH_PROGRAM", program, 1);
   std::FILE* const output = ::popen("exec python3 -c \"$COHORT_BENCH_PROGRAM\"", "r");
   Times times{};
-  if (output == nullptr || std::fscanf(output, "%lf %lf %lf", &times.apply, &times.map, &times.map_default) != 3) {
+  if (output == nullptr ||
+      std::fscanf(output, "%lf %lf %lf", &times.apply, &times.map, &times.map_default) != 3) {
     fmt::print(stderr, "bench_pool: python3 is needed to compare with\n");
     std::exit(1);
   }
@@ -85,14 +89,15 @@ int main() {
   for (int round = 0; round < rounds; ++round) {
     auto const [apply, map, map_default] = measure();
     auto const [apply_python, map_python, map_default_python] = measure_python();
-    for (auto const& [list, value] : {std::pair(&ours[0], apply), std::pair(&ours[1], map), std::pair(&ours[2], map_default),
-                                      std::pair(&pythons[0], apply_python), std::pair(&pythons[1], map_python),
-                                      std::pair(&pythons[2], map_default_python)})
+    for (auto const& [list, value] :
+         {std::pair(&ours[0], apply), std::pair(&ours[1], map), std::pair(&ours[2], map_default),
+          std::pair(&pythons[0], apply_python), std::pair(&pythons[1], map_python),
+          std::pair(&pythons[2], map_default_python)})
       list->push_back(value);
   }
   char const* const names[]{"apply round trip", "map 100,000, chunk size 1", "map 100,000, default chunks"};
   fmt::print("Pool(2), {}, medians of {} rounds in turns with python3:\n", mp::get_start_method(), rounds);
   for (int i = 0; i < 3; ++i)
-    fmt::print("  {:<28} {:10.1f} us   Python {:10.1f} us   {:6.1f} times as fast\n", names[i], median(ours[i]) * 1e6,
-               median(pythons[i]) * 1e6, median(pythons[i]) / median(ours[i]));
+    fmt::print("  {:<28} {:10.1f} us   Python {:10.1f} us   {:6.1f} times as fast\n", names[i],
+               median(ours[i]) * 1e6, median(pythons[i]) * 1e6, median(pythons[i]) / median(ours[i]));
 }

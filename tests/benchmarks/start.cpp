@@ -1,10 +1,11 @@
-/// Start and join of a process by each method, against raw fork and raw posix_spawn of the same binary, in turns.
+/// Start and join of a process by each method, against raw fork and raw posix_spawn of the same binary, in
+/// turns.
 ///
 ///     build/tests/benchmarks/bench_start [MiB resident in this process]
-#include <cohort/multiprocessing.hpp>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cohort/multiprocessing.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -18,7 +19,10 @@ namespace {
 
 void do_nothing() {}
 
-double now() { return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 void by_cohort(char const* method) {
   auto process = mp::get_context(method).Process(do_nothing);
@@ -70,8 +74,9 @@ int main(int argc, char** argv) {
       row.run();
       if (round >= 5) row.times.push_back(now() - begin);
     }
-  fmt::print("start + join, {} MiB resident, medians of {} rounds in turns:\n", mebibytes, rows[0].times.size());
+  fmt::print("start + join, {} MiB resident, medians of {} rounds in turns:\n", mebibytes,
+             rows[0].times.size());
   for (auto& row : rows)
-    fmt::print("  {:<18} {:8.0f} us   {:5.2f} x raw fork   {:5.2f} x raw posix_spawn\n", row.name, row.median(),
-               row.median() / rows[0].median(), row.median() / rows[1].median());
+    fmt::print("  {:<18} {:8.0f} us   {:5.2f} x raw fork   {:5.2f} x raw posix_spawn\n", row.name,
+               row.median(), row.median() / rows[0].median(), row.median() / rows[1].median());
 }

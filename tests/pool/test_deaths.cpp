@@ -1,6 +1,6 @@
-#include <cohort/multiprocessing.hpp>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <cohort/multiprocessing.hpp>
 
 #include <atomic>
 #include <csignal>
@@ -38,8 +38,7 @@ int die(std::string how) {
 
 int square_or_die(int x) { return x == 57 ? die("SIGSEGV") : x * x; }
 
-template <class R>
-std::string error_of(mp::AsyncResult<R> const& result) {
+template <class R> std::string error_of(mp::AsyncResult<R> const& result) {
   try {
     result.get(20s);
     return "no error";
@@ -104,7 +103,9 @@ TEST_CASE("a death is known within a tenth of a second") {
   for (int i = 0; i < 9; ++i) {
     auto [here, there] = mp::Pipe(false);
     auto const victim = pool.apply_async([] { return static_cast<int>(::getpid()); }).get();
-    auto const result = pool.apply_async([] { for (;;) ::pause(); });
+    auto const result = pool.apply_async([] {
+      for (;;) ::pause();
+    });
     std::this_thread::sleep_for(20ms);
     for (auto const& child : mp::active_children()) child.kill();
     auto const begin = std::chrono::steady_clock::now();
@@ -173,8 +174,7 @@ TEST_CASE("in a storm of kills every result comes, right or as a death, and no m
   for (int i = 0; i < 5; ++i) {  // what was killed last may take one task with it
     try {
       right += pool.apply(square, 3) == 9;
-    } catch (BrokenProcessPool const&) {
-    }
+    } catch (BrokenProcessPool const&) {}
   }
   CHECK(right >= 3);
 }
@@ -239,7 +239,8 @@ TEST_CASE("a pool that cannot replace its workers says so instead of hanging") {
   auto const waiting = pool.apply_async(square, 3);
   CHECK(cohort::test::eventually([] {
     auto const processes = cohort::test::descendants(::getpid());
-    return std::any_of(processes.begin(), processes.end(), [](auto const& process) { return process.state == 'T'; });
+    return std::any_of(processes.begin(), processes.end(),
+                       [](auto const& process) { return process.state == 'T'; });
   }));
   rlimit before;
   ::getrlimit(RLIMIT_NOFILE, &before);

@@ -1,5 +1,5 @@
-#include <cohort/multiprocessing.hpp>
 #include <unistd.h>
+#include <cohort/multiprocessing.hpp>
 
 #include <atomic>
 #include <list>
@@ -142,7 +142,8 @@ TEST_CASE("callbacks run once, before get returns, and what they throw harms nob
   CHECK(errors == 5);
 
   cohort::test::CapturedStderr captured;
-  auto const bad = pool.apply_async({.callback = [](int) { throw std::runtime_error("bad callback"); }}, square, 2);
+  auto const bad =
+      pool.apply_async({.callback = [](int) { throw std::runtime_error("bad callback"); }}, square, 2);
   CHECK(bad.get() == 4);
   CHECK_THAT(captured.text(), Contains("bad callback"));
   CHECK(pool.apply(square, 3) == 9);
@@ -152,7 +153,8 @@ TEST_CASE("imap_unordered gives every result once and reads its input as they ar
   FOR_EACH_START_METHOD();
   mp::Pool pool(2);
   std::multiset<int> seen;
-  for (int const value : pool.imap_unordered(square, std::vector{1, 2, 3, 4}, {.chunksize = 3})) seen.insert(value);
+  for (int const value : pool.imap_unordered(square, std::vector{1, 2, 3, 4}, {.chunksize = 3}))
+    seen.insert(value);
   CHECK(seen == std::multiset{1, 4, 9, 16});
 
   int pulled = 0;
@@ -280,7 +282,8 @@ TEST_CASE("terminate ends the workers at once, and what was not done says so") {
 
 TEST_CASE("the initializer runs in each worker before its first task") {
   FOR_EACH_START_METHOD();
-  mp::Pool pool({.processes = 3, .initializer = cohort::partial([](int value) { initial_value = value; }, 42)});
+  mp::Pool pool(
+      {.processes = 3, .initializer = cohort::partial([](int value) { initial_value = value; }, 42)});
   auto const seen = pool.map([](int) { return initial_value; }, std::vector<int>(50), {.chunksize = 1});
   CHECK(seen == std::vector<int>(50, 42));
 }

@@ -17,8 +17,7 @@ inline std::size_t default_chunksize(std::size_t total, unsigned workers) {
 }
 
 /// Cuts a range into tasks that call a function for each item. Keeps an rvalue range, refers to an lvalue.
-template <class F, class Range>
-class ChunkSource {
+template <class F, class Range> class ChunkSource {
   using Reference = std::ranges::range_reference_t<Range>;
 
  public:

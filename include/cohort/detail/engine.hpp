@@ -17,8 +17,8 @@ struct EngineOptions {
   std::string start_method{};
 };
 
-/// What runs tasks in worker processes, under every pool and executor. Tasks go in as bytes and their outcomes come
-/// back as bytes; see src/workers.
+/// What runs tasks in worker processes, under every pool and executor. Tasks go in as bytes and their
+/// outcomes come back as bytes; see src/workers.
 ///
 /// Threads: safe. Fork: of no use in a child.
 class Engine {

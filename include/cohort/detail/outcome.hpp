@@ -11,8 +11,8 @@
 #include <typeinfo>
 #include <vector>
 
-/// How tasks end, and where that is gathered. All of it moves bytes only: nothing is decoded, and so no user code
-/// runs, before somebody asks for the result.
+/// How tasks end, and where that is gathered. All of it moves bytes only: nothing is decoded, and so no user
+/// code runs, before somebody asks for the result.
 namespace cohort::detail {
 
 /// What a task calls, to be named in errors.
@@ -24,8 +24,7 @@ struct TaskLabel {
   std::string name() const;
 };
 
-template <class F>
-TaskLabel label_of(F const& function) {
+template <class F> TaskLabel label_of(F const& function) {
   if constexpr (std::is_pointer_v<F>)
     return {&typeid(F), reinterpret_cast<void const*>(function)};
   else
@@ -67,7 +66,8 @@ class Sink {
   /// Whether one who waits for it can go on.
   virtual bool ready() const = 0;
 
-  /// Runs on the engine's callback thread as soon as `ready` would be true, which it is only when this has ended.
+  /// Runs on the engine's callback thread as soon as `ready` would be true, which it is only when this has
+  /// ended.
   std::function<void()> callback;
   bool called_back = false;
 };

@@ -14,16 +14,16 @@
 /// A pool of worker processes: Python's `multiprocessing.Pool`.
 namespace cohort::multiprocessing {
 
-/// The result of `apply_async` and `map_async`: `multiprocessing.pool.AsyncResult`. A copyable handle, safe to use
-/// from any thread. In results of calls that return `void`, `R` is `void` or, within vectors, `NoneType`.
-template <class R>
-class AsyncResult {
+/// The result of `apply_async` and `map_async`: `multiprocessing.pool.AsyncResult`. A copyable handle, safe
+/// to use from any thread. In results of calls that return `void`, `R` is `void` or, within vectors,
+/// `NoneType`.
+template <class R> class AsyncResult {
  public:
   using Value = detail::none_for_void<R>;
 
-  /// Waits for the result and returns it, or throws what the call threw: a registered exception as itself, others as
-  /// `RemoteError`; `BrokenProcessPool` if the worker ended over it; `TimeoutError`. A result that cannot be copied
-  /// can be had once.
+  /// Waits for the result and returns it, or throws what the call threw: a registered exception as itself,
+  /// others as `RemoteError`; `BrokenProcessPool` if the worker ended over it; `TimeoutError`. A result that
+  /// cannot be copied can be had once.
   R get(Timeout timeout = {}) const { return static_cast<R>(state_->get(timeout)); }
   void wait(Timeout timeout = {}) const { state_->wait(timeout.deadline()); }
   bool ready() const { return state_->ready(); }
@@ -39,13 +39,12 @@ class AsyncResult {
   std::shared_ptr<detail::AsyncState<Value>> state_;
 };
 
-/// Results one after the other: an input range, and Python's iterator with `next(timeout)`. An exception of one call
-/// comes out of `next` (or `++`) in its turn, and the iteration can be continued after it with `next`. One thread at
-/// a time.
+/// Results one after the other: an input range, and Python's iterator with `next(timeout)`. An exception of
+/// one call comes out of `next` (or `++`) in its turn, and the iteration can be continued after it with
+/// `next`. One thread at a time.
 ///
 ///     for (int square : pool.imap_unordered(f, numbers)) ...
-template <class R>
-class IMapIterator {
+template <class R> class IMapIterator {
  public:
   struct iterator {
     using value_type = R;
@@ -72,8 +71,7 @@ class IMapIterator {
       current->reset();
       try {
         current->emplace(results->next());
-      } catch (StopIteration const&) {
-      }
+      } catch (StopIteration const&) {}
     }
     IMapIterator* results;
     std::shared_ptr<std::optional<R>> current;
@@ -82,8 +80,8 @@ class IMapIterator {
   iterator begin() { return iterator(this); }
   std::default_sentinel_t end() const { return {}; }
 
-  /// The next result. Throws `StopIteration` at the end, `TimeoutError` without losing its place, and what the call
-  /// threw.
+  /// The next result. Throws `StopIteration` at the end, `TimeoutError` without losing its place, and what
+  /// the call threw.
   R next(Timeout timeout = {}) { return state_->next(timeout); }
 
  private:
@@ -102,22 +100,21 @@ struct PoolOptions {
 struct MapOptions {
   std::optional<std::size_t> chunksize{};
 };
-template <class R>
-struct AsyncOptions {
+template <class R> struct AsyncOptions {
   std::function<void(detail::none_for_void<R>)> callback{};
   std::function<void(std::exception_ptr)> error_callback{};
 };
 
 /// Worker processes that run functions: `multiprocessing.Pool`.
 ///
-/// Callables, arguments and results must be able to travel (see cohort/callable.hpp); what cannot does not compile.
-/// A worker that is killed, crashes or calls `exit` fails only the task it was running, at once, with
-/// `futures::BrokenProcessPool` that names process, signal or exit code, and task; it is replaced and all else goes
-/// on. An initializer that throws, or workers that end three times in a row before they are ready, break the pool:
-/// every task then fails with that reason.
+/// Callables, arguments and results must be able to travel (see cohort/callable.hpp); what cannot does not
+/// compile. A worker that is killed, crashes or calls `exit` fails only the task it was running, at once,
+/// with `futures::BrokenProcessPool` that names process, signal or exit code, and task; it is replaced and
+/// all else goes on. An initializer that throws, or workers that end three times in a row before they are
+/// ready, break the pool: every task then fails with that reason.
 ///
-/// Workers are daemonic: none outlives this program. They have process groups of their own, so a Ctrl-C reaches only
-/// the program. The destructor terminates them, as leaving Python's `with` does.
+/// Workers are daemonic: none outlives this program. They have process groups of their own, so a Ctrl-C
+/// reaches only the program. The destructor terminates them, as leaving Python's `with` does.
 ///
 /// Threads: any may submit, wait and close. Fork: of no use in a child.
 ///
@@ -134,8 +131,7 @@ class Pool {
   ~Pool();
 
   /// Calls `f(args...)` in a worker and waits for the result.
-  template <class F, class... A>
-  auto apply(F f, A... args) {
+  template <class F, class... A> auto apply(F f, A... args) {
     return apply_async(std::move(f), std::move(args)...).get();
   }
 
@@ -161,19 +157,18 @@ class Pool {
     return AsyncResult<R>(std::move(state));
   }
 
-  /// `f` of every item, in order, computed in chunks by all workers. The default chunk size is Python's: a quarter
-  /// of each worker's share. If calls throw, the exception of the first chunk that failed is thrown when all ended.
-  template <class F, std::ranges::input_range R>
-  auto map(F f, R&& items, MapOptions options = {}) {
+  /// `f` of every item, in order, computed in chunks by all workers. The default chunk size is Python's: a
+  /// quarter of each worker's share. If calls throw, the exception of the first chunk that failed is thrown
+  /// when all ended.
+  template <class F, std::ranges::input_range R> auto map(F f, R&& items, MapOptions options = {}) {
     return map_async(std::move(f), std::forward<R>(items), options).get();
   }
-  template <class F, class T>
-  auto map(F f, std::initializer_list<T> items, MapOptions options = {}) {
+  template <class F, class T> auto map(F f, std::initializer_list<T> items, MapOptions options = {}) {
     return map_async(std::move(f), items, options).get();
   }
 
-  /// The results in order of completion, over an input that is read as they are taken: at most 32 chunks a worker
-  /// ahead. An lvalue range must outlive the iterator. `ValueError` for a chunk size of 0.
+  /// The results in order of completion, over an input that is read as they are taken: at most 32 chunks a
+  /// worker ahead. An lvalue range must outlive the iterator. `ValueError` for a chunk size of 0.
   template <class F, std::ranges::input_range R>
   auto imap_unordered(F f, R&& items, MapOptions options = {}) {
     using namespace cohort::detail;
@@ -209,8 +204,7 @@ class Pool {
   template <class F, class... A>
   using Returned = std::remove_cvref_t<std::invoke_result_t<F&, detail::ship_t<A>...>>;
 
-  template <class F, class R>
-  auto map_async(F f, R&& items, MapOptions options) {
+  template <class F, class R> auto map_async(F f, R&& items, MapOptions options) {
     using namespace cohort::detail;
     using Chunks = ChunkSource<F, R&>;
     using Value = typename Chunks::Value;
