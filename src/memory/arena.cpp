@@ -5,6 +5,7 @@
 #include "memory/budget.hpp"
 #include "os/error.hpp"
 #include "os/memfd.hpp"
+#include "os/valgrind.hpp"
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -39,8 +40,13 @@ struct Mappable {
 std::atomic<Arena*> the_arena{nullptr};
 std::atomic<int> adopted_file{-1};
 
+/// memcheck reads all memory that can be written when a process ends, in search of pointers to leaked blocks: that
+/// would fill every hole of the file.
+constexpr std::size_t size_under_valgrind = std::size_t{256} << 20;
+
 /// Leaves half of a limited address space to the program.
 std::size_t first_size() {
+  if (os::under_valgrind()) return size_under_valgrind;
   rlimit limit{};
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return Arena::largest_size;
   return std::min(Arena::largest_size, std::bit_floor(std::size_t{limit.rlim_cur} / 2));

@@ -8,8 +8,8 @@
 /// Processes held by a descriptor, which unlike a pid is never reused for another process.
 namespace cohort::os {
 
-/// A descriptor that polls readable once the process ended; empty where the kernel (< 5.3) or a simulator
-/// such as valgrind has none, or the process is gone. Throws `std::system_error` (EMFILE).
+/// A descriptor that polls readable once the process ended; empty where the kernel (< 5.3) or valgrind has
+/// none, or the process is gone. Throws `std::system_error` (EMFILE).
 Descriptor pidfd_open(pid_t pid);
 
 /// Sends a signal to the process, by its pidfd unless that is -1; 0 only asks. False, and no error, when it

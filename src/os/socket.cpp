@@ -31,6 +31,7 @@ ssize_t send_parts(int socket, std::span<iovec const> parts, std::span<int const
            max_descriptors_per_message);
     message.msg_control = control;
     message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    std::memset(control, 0, message.msg_controllen);  // the kernel is given the padding too
     cmsghdr* const header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;

@@ -1,6 +1,7 @@
 #include <cohort/multiprocessing/context.hpp>
 
 #include "os/error.hpp"
+#include "os/standard_streams.hpp"
 #include "start/start.hpp"
 
 #include <fcntl.h>
@@ -36,7 +37,7 @@ void complain_at_exit() {
   ::_exit(1);
 }
 
-__attribute__((constructor(101))) void take_boot_variable() {
+void take_boot_variable() {
   char const* const inode = std::getenv("COHORT_BOOT");
   if (inode == nullptr) return;
   struct stat status {};
@@ -47,6 +48,12 @@ __attribute__((constructor(101))) void take_boot_variable() {
   ::fcntl(boot_descriptor, F_SETFD, FD_CLOEXEC);
   boot_socket() = os::Descriptor(boot_descriptor);
   std::atexit(complain_at_exit);
+}
+
+/// Before anything is opened here, by user code too: a connection in descriptor 0 could not be given to a child.
+__attribute__((constructor(101))) void begin() {
+  os::open_standard_streams();
+  take_boot_variable();
 }
 
 /// Ends a child that cannot even read what it should do.

@@ -1,10 +1,10 @@
 #include "os/error.hpp"
+#include "os/valgrind.hpp"
 #include "start/start.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cstring>
 #include <fstream>
 #include <iterator>
 
@@ -32,8 +32,7 @@ std::vector<std::string> command_line() {
 /// valgrind, but the link's text is the program.
 std::string executable_path() {
   constexpr char const* self = "/proc/self/exe";
-  char const* const preload = std::getenv("LD_PRELOAD");
-  if (preload == nullptr || std::strstr(preload, "vgpreload") == nullptr) return self;
+  if (!os::under_valgrind()) return self;
   char path[4096];
   auto const length = ::readlink(self, path, sizeof path);
   return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : self;
