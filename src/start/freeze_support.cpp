@@ -50,7 +50,8 @@ void take_boot_variable() {
   std::atexit(complain_at_exit);
 }
 
-/// Before anything is opened here, by user code too: a connection in descriptor 0 could not be given to a child.
+/// Before anything is opened here, by user code too: a connection in descriptor 0 could not be given to a
+/// child.
 __attribute__((constructor(101))) void begin() {
   os::open_standard_streams();
   take_boot_variable();

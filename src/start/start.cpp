@@ -43,7 +43,7 @@ std::shared_ptr<Child> launch(Method& method, Order order) {
 std::shared_ptr<Child> start(std::string const& method, Order order) {
   arrange_exit();
   os::open_standard_streams();  // the program may have closed them since it began
-  flush_standard_streams();  // as in Python: what is buffered comes before the child's output, and once
+  flush_standard_streams();     // as in Python: what is buffered comes before the child's output, and once
   Method& by = method == "fork" ? start_by_fork : method == "spawn" ? start_by_spawn : start_by_fork_server;
   for (int tries = 5;; --tries) {
     try {

@@ -25,7 +25,8 @@ struct Bell {
 
   void ring();
   /// Between announcing sleep and this call its owner must look once more at what it sleeps for.
-  void sleep(std::uint32_t seen, os::Deadline deadline);
+  /// Only for a bell whose ringers outlive its owner, or are watched: no ring is lost.
+  void sleep(std::uint32_t seen);
 };
 
 /// Who is to be told that results are there: the thread that leads the collection, or without one the
@@ -40,7 +41,6 @@ struct Bells {
 
 enum class Kind : std::uint32_t {
   task,       ///< to the worker: a `detail::Call` entry and its data
-  leave,      ///< to the worker: end, when you come to this
   ready,      ///< from the worker: the initializer has run
   unready,    ///< from the worker: the initializer threw this exception
   value,      ///< from the worker: the value of a task
@@ -57,8 +57,9 @@ struct Message {
 
 /// The words of one worker.
 struct Control {
-  alignas(64) Bell tasks;    ///< the worker sleeps on it for want of tasks
-  alignas(64) Bell results;  ///< the worker sleeps on it for want of room
+  std::atomic<std::uint32_t> leave{0};  ///< 1: the worker is to end when its ring is empty
+  alignas(64) Bell tasks;               ///< the worker sleeps on it for want of tasks
+  alignas(64) Bell results;             ///< the worker sleeps on it for want of room
 };
 
 /// One worker's part of the arena, made and owned by the engine. Both sides attach by its offset.

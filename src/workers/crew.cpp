@@ -68,11 +68,10 @@ void Crew::wake() {
   if (bell.state.load(std::memory_order_relaxed) == Bell::asleep) bell.ring();
 }
 
-bool Crew::tell_to_leave() {
-  detail::Payload nothing;
-  leaving_ = post(tasks_, Kind::leave, 0, nothing).has_value();
-  if (leaving_) wake();
-  return leaving_;
+void Crew::tell_to_leave() {
+  leaving_ = true;
+  channel_.control.leave.store(1, std::memory_order_release);
+  wake();
 }
 
 std::shared_ptr<detail::Failure const> Crew::collect(
@@ -110,9 +109,10 @@ std::shared_ptr<detail::Failure const> Crew::collect(
     results_.pop();
     collected = true;
   }
+  if (!collected) return failed_start;
   Bell& bell = channel_.control.results;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (collected && bell.state.load(std::memory_order_relaxed) == Bell::asleep) bell.ring();
+  if (bell.state.load(std::memory_order_relaxed) == Bell::asleep) bell.ring();
   return failed_start;
 }
 
@@ -124,14 +124,11 @@ std::optional<Work> Crew::take_back() {
   return work;
 }
 
-std::deque<Work> Crew::take_all(std::optional<Work>& running) {
-  std::deque<Work> rest;
+Crew::Rest Crew::take_all() {
+  Rest rest;
   for (auto& given : given_) {
-    bool const started = tasks_.state(given.position) == memory::RecordState::started;
-    if (started && !running)
-      running = std::move(given.work);
-    else
-      rest.push_back(std::move(given.work));
+    auto& part = tasks_.revoke(given.position) ? rest.waiting : rest.begun;
+    part.push_back(std::move(given.work));
   }
   given_.clear();
   return rest;

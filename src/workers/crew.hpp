@@ -36,8 +36,8 @@ class Crew {
   bool give(Work& work);
   /// Wakes the process if it sleeps for want of tasks; to be called after giving.
   void wake();
-  /// Tells it to end when it comes to this; false when there is no room now.
-  bool tell_to_leave();
+  /// Tells it to end when it has done what it was given.
+  void tell_to_leave();
 
   /// What has been given and not come back.
   std::size_t load() const { return given_.size(); }
@@ -47,6 +47,7 @@ class Crew {
 
   /// Nothing it still sends counts: its tasks were taken from it, or what it sends is damaged.
   void condemn() { condemned_ = true; }
+  bool is_condemned() const { return condemned_; }
   /// Whether results stand in its ring.
   bool has_results() { return !condemned_ && results_.peek().has_value(); }
   /// Takes results out of the ring: `deliver` gets each with its task. Returns the exception of an
@@ -55,8 +56,14 @@ class Crew {
   std::shared_ptr<detail::Failure const> collect(std::function<void(Work, detail::Outcome)> const& deliver);
   /// Takes back the task given last, if the worker has not begun it.
   std::optional<Work> take_back();
-  /// All tasks, when nothing will come back any more; `running` is set to the one the worker was at.
-  std::deque<Work> take_all(std::optional<Work>& running);
+  /// All tasks, when nothing will come back any more: those that have not begun, and never will, and the
+  /// others, of which there is more than one only if results were damaged.
+  struct Rest {
+    std::deque<Work> begun, waiting;
+  };
+  Rest take_all();
+  /// Keeps what the process may still read until it has ended.
+  void keep(detail::Payload payload) { kept_.push_back(std::move(payload)); }
 
   void signal(int number);
   /// "ForkPoolWorker-3 (pid 71)".
@@ -81,6 +88,7 @@ class Crew {
   bool ready_ = false;
   bool leaving_ = false;
   bool condemned_ = false;
+  std::deque<detail::Payload> kept_;
   start::Watch watch_;
 };
 

@@ -33,11 +33,9 @@ class Worker {
   }
 
   void run() {
-    for (;;) {
-      auto const record = next();
+    while (auto const record = next()) {
       if (!tasks_.start(*record)) continue;  // taken back
       auto const message = read(*record);
-      if (message.kind == Kind::leave) return;
       bool const succeeded = guarded([&] {
         detail::Reader reader(message.bytes);
         detail::load_entry<detail::Call>(reader).run(reader, writer_);
@@ -54,21 +52,29 @@ class Worker {
     auto const error = detail::run_guarded(body, trace);
     if (!error) return true;
     writer_.restart();
-    detail::save_exception(writer_, error, trace);
+    try {
+      detail::save_exception(writer_, error, trace);
+    } catch (std::bad_alloc const&) {  // no shared memory: without the trace it fits into the ring
+      writer_.restart();
+      detail::save_exception(writer_, error, {});
+    }
     return false;
   }
 
+  /// The next task; none when this worker is to leave.
   std::optional<memory::RingRecord> next() {
+    Bell& bell = channel_.control.tasks;
     for (;;) {
+      // In this order: what was given before the word to leave is still done.
+      bool leave = channel_.control.leave.load(std::memory_order_acquire) != 0;
       if (auto record = tasks_.peek()) return record;
-      Bell& bell = channel_.control.tasks;
+      if (leave) return std::nullopt;
       auto const seen = bell.word.load(std::memory_order_acquire);
-      bell.state.store(Bell::asleep, std::memory_order_seq_cst);
+      bell.state.store(Bell::asleep, std::memory_order_relaxed);
       std::atomic_thread_fence(std::memory_order_seq_cst);
-      auto record = tasks_.peek();
-      if (!record) bell.sleep(seen, std::nullopt);
+      leave = channel_.control.leave.load(std::memory_order_acquire) != 0;
+      if (!leave && !tasks_.peek()) bell.sleep(seen);
       bell.state.store(Bell::awake, std::memory_order_relaxed);
-      if (record) return record;
     }
   }
 
@@ -81,7 +87,7 @@ class Worker {
       bell.state.store(Bell::asleep, std::memory_order_seq_cst);
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (post(results_, kind, id, payload)) break;
-      bell.sleep(seen, std::nullopt);
+      bell.sleep(seen);
     }
     channel_.control.results.state.store(Bell::awake, std::memory_order_relaxed);
     payload.release_block();

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <cohort/multiprocessing.hpp>
@@ -255,4 +256,26 @@ TEST_CASE("a pool that cannot replace its workers says so instead of hanging") {
   CHECK_THAT(error_of(running), Contains("SIGKILL"));
   CHECK_THAT(error_of(waiting), Contains("no worker can be started") && Contains("Too many open files"));
   CHECK_THROWS_AS(pool.apply(square, 2), BrokenProcessPool);
+}
+
+TEST_CASE("one worker that starts does not hide that others never do") {
+  FOR_EACH_START_METHOD();
+  // The first worker to take the lock file is ready, the others die.
+  auto const path = std::filesystem::temp_directory_path() / fmt::format("cohort-test-{}", ::getpid());
+  mp::Pool pool({.processes = 2,
+                 .initializer = cohort::partial(
+                     [](std::string const& lock) {
+                       if (::open(lock.c_str(), O_CREAT | O_EXCL | O_CLOEXEC, 0600) < 0) ::_exit(9);
+                     },
+                     path.string())});
+  auto const broken = [&] {
+    try {
+      pool.apply_async(square, 2).wait(100ms);
+      return false;
+    } catch (BrokenProcessPool const&) {
+      return true;
+    }
+  };
+  CHECK(cohort::test::eventually(broken));
+  std::filesystem::remove(path);
 }

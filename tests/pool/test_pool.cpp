@@ -325,3 +325,80 @@ TEST_CASE("pools can be nested") {
       std::vector{1, 2, 3}, {.chunksize = 1});
   CHECK(sums == std::vector{4, 16, 36});
 }
+
+// What a review found broken, by the ways in which it broke.
+
+TEST_CASE("an object that several results share travels with each of them") {
+  FOR_EACH_START_METHOD();
+  mp::Pool pool(1);
+  for (int i = 0; i < 3; ++i)
+    CHECK(*pool.apply([] {
+      static auto const kept = std::make_shared<int>(7);
+      return kept;
+    }) == 7);
+  auto const word = std::make_shared<std::string>("word");
+  auto const read = [](std::shared_ptr<std::string> text) { return *text; };
+  CHECK(pool.map(read, std::vector{word, word, word}, {.chunksize = 1}) ==
+        std::vector<std::string>(3, "word"));
+}
+
+TEST_CASE("workers are replaced and dismissed also when their rings are full") {
+  FOR_EACH_START_METHOD();
+  mp::Pool pool({.processes = 1, .maxtasksperchild = 32});
+  std::vector<mp::AsyncResult<std::string>> results;
+  for (int i = 0; i < 300; ++i) results.push_back(pool.apply_async(repeat, std::string(930, 'x'), 1));
+  for (auto const& result : results) CHECK(result.get(20s).size() == 930);
+  for (int i = 0; i < 100; ++i) pool.apply_async(repeat, std::string(930, 'x'), 1);
+  pool.close();
+  pool.join();
+}
+
+TEST_CASE("no worker gets more tasks than it may have, however they are shared out") {
+  FOR_EACH_START_METHOD();
+  mp::Pool pool({.processes = 2, .maxtasksperchild = 40});
+  std::vector<mp::AsyncResult<int>> results;
+  for (int i = 0; i < 400; ++i)
+    results.push_back(pool.apply_async(
+        [](int n) {
+          if (n % 50 == 0) std::this_thread::sleep_for(20ms);
+          return static_cast<int>(::getpid());
+        },
+        i));
+  std::map<int, int> tasks_of;
+  for (auto const& result : results) ++tasks_of[result.get(20s)];
+  for (auto const& [pid, tasks] : tasks_of) CHECK(tasks <= 40);
+}
+
+TEST_CASE("an iteration goes on after the pool was closed") {
+  FOR_EACH_START_METHOD();
+  mp::Pool pool(2);
+  auto results = pool.imap_unordered(square, std::vector<int>(1000, 3));
+  pool.close();
+  int sum = 0;
+  for (int const value : results) sum += value;
+  CHECK(sum == 9000);
+  pool.join();
+}
+
+TEST_CASE("results that cannot be copied come by map and apply_async") {
+  FOR_EACH_START_METHOD();
+  mp::Pool pool(2);
+  auto const boxes = pool.map(boxed, std::vector{1, 2, 3});
+  CHECK(*boxes[2] == 3);
+  auto const box = pool.apply_async(boxed, 4);
+  CHECK(*box.get() == 4);
+  CHECK_THROWS_AS(box.get(), cohort::ValueError);
+}
+
+namespace {
+mp::Pool* shared_pool = nullptr;
+}
+
+TEST_CASE("a task that uses its own pool is told that it cannot") {
+  mp::set_start_method("fork", true);
+  mp::Pool pool(1);
+  shared_pool = &pool;
+  pool.apply_async([] { std::exit(1); }).wait();  // the next worker is a copy of a process with a pool
+  CHECK_THROWS_WITH(pool.apply([] { return shared_pool == nullptr ? 0 : shared_pool->apply(square, 2); }),
+                    Contains("belongs to the process that made it"));
+}

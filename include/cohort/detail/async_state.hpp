@@ -9,11 +9,18 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <utility>
 #include <vector>
 
 /// What stands behind the results of a pool: the outcomes, decoded where and when somebody asks for them.
 namespace cohort::detail {
+
+/// Whether values can be copied. Containers say so of themselves whatever they hold.
+template <class T> inline constexpr bool copies = std::is_copy_constructible_v<T>;
+template <std::ranges::range T>
+requires(!std::same_as<std::ranges::range_value_t<T>, T>) inline constexpr bool copies<T> =
+    std::is_copy_constructible_v<T> && copies<std::ranges::range_value_t<T>>;
 
 /// A result that comes once. `R` is what the outcomes are decoded to, on the thread that asks first.
 template <class R> class AsyncState : public std::enable_shared_from_this<AsyncState<R>> {
@@ -56,18 +63,27 @@ template <class R> class AsyncState : public std::enable_shared_from_this<AsyncS
   }
 
   R get(Timeout timeout) {
-    if (!wait(timeout.deadline())) throw TimeoutError("cohort: the result did not come in time");
-    if (auto const failed = error()) std::rethrow_exception(failed);
+    await(timeout);
     return copy();
+  }
+  /// The same where nobody else will ask: nothing is copied.
+  R take() {
+    await({});
+    return std::move(*value_);
   }
 
   std::shared_ptr<Gather> const sink;
 
  private:
+  void await(Timeout timeout) {
+    if (!wait(timeout.deadline())) throw TimeoutError("cohort: the result did not come in time");
+    if (auto const failed = error()) std::rethrow_exception(failed);
+  }
+
   /// A value that cannot be copied is there for the first who asks.
   R copy() {
     std::lock_guard const lock(mutex_);
-    if constexpr (std::is_copy_constructible_v<R>) {
+    if constexpr (copies<R>) {
       return *value_;
     } else {
       if (!value_) throw ValueError("cohort: a result that cannot be copied can be taken once only");

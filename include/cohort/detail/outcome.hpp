@@ -70,6 +70,7 @@ class Sink {
   /// ended.
   std::function<void()> callback;
   bool called_back = false;
+  bool begun = false;  ///< something was submitted for it
 };
 
 /// A fixed number of outcomes, in order of submission.

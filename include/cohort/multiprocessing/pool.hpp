@@ -35,6 +35,7 @@ template <class R> class AsyncResult {
 
  private:
   friend class Pool;
+  R take() const { return static_cast<R>(state_->take()); }
   explicit AsyncResult(std::shared_ptr<detail::AsyncState<Value>> state) : state_(std::move(state)) {}
   std::shared_ptr<detail::AsyncState<Value>> state_;
 };
@@ -50,7 +51,7 @@ template <class R> class IMapIterator {
     using value_type = R;
     using difference_type = std::ptrdiff_t;
     R operator*() const {
-      if constexpr (std::is_copy_constructible_v<R>)
+      if constexpr (detail::copies<R>)
         return **current;
       else
         return std::move(**current);
@@ -132,7 +133,7 @@ class Pool {
 
   /// Calls `f(args...)` in a worker and waits for the result.
   template <class F, class... A> auto apply(F f, A... args) {
-    return apply_async(std::move(f), std::move(args)...).get();
+    return apply_async(std::move(f), std::move(args)...).take();
   }
 
   /// Hands the call in and returns at once. Callbacks run on a thread of the pool, before `get` returns.
@@ -161,10 +162,10 @@ class Pool {
   /// quarter of each worker's share. If calls throw, the exception of the first chunk that failed is thrown
   /// when all ended.
   template <class F, std::ranges::input_range R> auto map(F f, R&& items, MapOptions options = {}) {
-    return map_async(std::move(f), std::forward<R>(items), options).get();
+    return map_async(std::move(f), std::forward<R>(items), options).take();
   }
   template <class F, class T> auto map(F f, std::initializer_list<T> items, MapOptions options = {}) {
-    return map_async(std::move(f), items, options).get();
+    return map_async(std::move(f), items, options).take();
   }
 
   /// The results in order of completion, over an input that is read as they are taken: at most 32 chunks a
