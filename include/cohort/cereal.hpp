@@ -20,7 +20,8 @@
 /// `cereal::base_class`). Include it wherever such a class is defined, so that all parts of the program treat
 /// the class alike; and include cereal's headers for the standard types inside it, as with any archive of
 /// cereal.
-/// Archives that ask what cereal knows by itself: argument-dependent look-up does not find the adapter's functions.
+/// Archives that ask what cereal knows by itself: argument-dependent look-up does not find the adapter's
+/// functions.
 namespace cohort::detail::probe {
 struct OutputArchive : cereal::OutputArchive<OutputArchive> {};
 struct InputArchive : cereal::InputArchive<InputArchive> {};

@@ -40,8 +40,8 @@ struct Mappable {
 std::atomic<Arena*> the_arena{nullptr};
 std::atomic<int> adopted_file{-1};
 
-/// memcheck reads all memory that can be written when a process ends, in search of pointers to leaked blocks: that
-/// would fill every hole of the file.
+/// memcheck reads all memory that can be written when a process ends, in search of pointers to leaked blocks:
+/// that would fill every hole of the file.
 constexpr std::size_t size_under_valgrind = std::size_t{256} << 20;
 
 /// Leaves half of a limited address space to the program.

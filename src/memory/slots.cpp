@@ -83,8 +83,8 @@ std::optional<std::uint64_t> start_time(int pid) {
   return ticks;
 }
 
-/// Now, in the unit of a process's start time. Reading a file in /proc instead would cost every new process half of
-/// what its fork does.
+/// Now, in the unit of a process's start time. Reading a file in /proc instead would cost every new process
+/// half of what its fork does.
 std::uint64_t ticks_since_boot() {
   static auto const per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   timespec now{};

@@ -47,8 +47,8 @@ Slot my_slot();
 /// Frees a slot, by its claimer, after the child's end was recorded and `sweep` gave back what it owned.
 void release_slot(Slot slot);
 
-/// Takes a claimed slot back before its process has adopted it, which then never can: none. If the process was
-/// first its id, and the slot stays.
+/// Takes a claimed slot back before its process has adopted it, which then never can: none. If the process
+/// was first its id, and the slot stays.
 std::optional<int> withdraw_slot(Slot slot);
 
 /// Leaves the status that waitpid gave in the slot, for the processes that are not the parent, and wakes
@@ -61,8 +61,9 @@ std::optional<int> exit_record(Slot slot);
 /// Waits for `exit_record` until the deadline.
 std::optional<int> wait_exit_record(Slot slot, os::Deadline deadline);
 
-/// Whether the slot's process runs, or is about to be started. Asks the kernel, so it holds without a parent or
-/// monitor; costs a read of a file in /proc. A process that has the same id by now is known by its later start.
+/// Whether the slot's process runs, or is about to be started. Asks the kernel, so it holds without a parent
+/// or monitor; costs a read of a file in /proc. A process that has the same id by now is known by its later
+/// start.
 bool is_alive(Slot slot);
 
 /// The process id, 0 before the slot was adopted or after it was released.

@@ -5,7 +5,8 @@
 namespace cohort::os {
 namespace {
 
-void read_upwards(std::string const& root, std::string path, char const* file, std::vector<std::string>& values) {
+void read_upwards(std::string const& root, std::string path, char const* file,
+                  std::vector<std::string>& values) {
   for (;;) {
     std::ifstream stream(root + path + "/" + file);
     if (std::string line; std::getline(stream, line)) values.push_back(line);

@@ -5,9 +5,9 @@
 
 namespace cohort::os {
 
-/// The first line of a file of this process's control group, then of each group above it: the limits that hold are
-/// the least of them. Groups without the file are left out. `v2` is the file's name in the unified hierarchy, `v1`
-/// that in the old hierarchy of `controller`.
+/// The first line of a file of this process's control group, then of each group above it: the limits that
+/// hold are the least of them. Groups without the file are left out. `v2` is the file's name in the unified
+/// hierarchy, `v1` that in the old hierarchy of `controller`.
 ///
 ///     control_group_values("memory", "memory.max", "memory.limit_in_bytes")
 ///

@@ -14,8 +14,8 @@
 #include <algorithm>
 #include <cstdint>
 
-// The borrowed address space is the parent's: the child calls nothing but the kernel, allocates nothing, and the
-// sanitizers' bookkeeping must not see it.
+// The borrowed address space is the parent's: the child calls nothing but the kernel, allocates nothing, and
+// the sanitizers' bookkeeping must not see it.
 #define COHORT_BORROWED __attribute__((no_sanitize("address", "thread", "undefined")))
 
 namespace cohort::os {
@@ -47,7 +47,7 @@ struct Child {
   char* const* arguments;
   char* const* environment;
   std::span<std::pair<int, int>> descriptors;
-  int error_pipe;
+  int* error;
   int close_from;
   int descriptor_limit;
 };
@@ -59,16 +59,12 @@ COHORT_BORROWED void close_from(int first, int limit) {
 
 /// Moves each descriptor to its number: first all out of the way, then all into place.
 COHORT_BORROWED bool place_descriptors(Child& child) {
-  int const clear = child.close_from + 1;
-  child.error_pipe = static_cast<int>(::syscall(SYS_fcntl, child.error_pipe, F_DUPFD_CLOEXEC, clear));
-  if (child.error_pipe < 0) return false;
   for (auto& [from, to] : child.descriptors)
-    if ((from = static_cast<int>(::syscall(SYS_fcntl, from, F_DUPFD_CLOEXEC, clear))) < 0) return false;
+    if ((from = static_cast<int>(::syscall(SYS_fcntl, from, F_DUPFD_CLOEXEC, child.close_from))) < 0)
+      return false;
   for (auto const& [from, to] : child.descriptors)
     if (::syscall(SYS_dup3, from, to, 0) < 0) return false;
-  if (::syscall(SYS_dup3, child.error_pipe, child.close_from, O_CLOEXEC) < 0) return false;
-  child.error_pipe = child.close_from;
-  close_from(clear, child.descriptor_limit);
+  close_from(child.close_from, child.descriptor_limit);
   return true;
 }
 
@@ -83,8 +79,7 @@ COHORT_BORROWED int child_main(void* argument) {
     ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
     ::syscall(SYS_execve, child.path, child.arguments, child.environment);
   }
-  int const error = errno;
-  ::syscall(SYS_write, child.error_pipe, &error, sizeof error);
+  *child.error = errno;
   ::syscall(SYS_exit_group, 127);
   return 127;
 }
@@ -92,7 +87,8 @@ COHORT_BORROWED int child_main(void* argument) {
 /// A stack for the child, which must not run on the parent's.
 class Stack {
  public:
-  Stack() : base_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+  Stack()
+      : base_(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
     if (base_ == MAP_FAILED) fail(errno, "no memory for the stack of a new process");
   }
   ~Stack() { ::munmap(base_, size); }
@@ -101,6 +97,23 @@ class Stack {
  private:
   static constexpr std::size_t size = 64 * 1024;
   void* base_;
+};
+
+/// Where the child says why it failed. Shared, because under valgrind and TSan the address space is a copy;
+/// and no pipe, whose other end a fork by another thread would keep open.
+class SharedInt {
+ public:
+  SharedInt()
+      : page_(::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (page_ == MAP_FAILED) fail(errno, "no memory to start a process");
+  }
+  ~SharedInt() { ::munmap(page_, sizeof(int)); }
+  SharedInt(SharedInt const&) = delete;
+  SharedInt& operator=(SharedInt const&) = delete;
+  int* get() const { return static_cast<int*>(page_); }
+
+ private:
+  void* page_;
 };
 
 std::vector<char*> pointers(std::vector<std::string> const& strings) {
@@ -127,11 +140,6 @@ Launched borrow_and_exec(Child& child) {
 }  // namespace
 
 Launched launch(Launch const& what) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail(errno, "cannot start {}", what.path);
-  Descriptor const errors(ends[0]);
-  Descriptor error_writer(ends[1]);
-
   auto descriptors = what.descriptors;
   int highest = 2;
   for (auto const& [from, to] : descriptors) highest = std::max(highest, to);
@@ -139,16 +147,19 @@ Launched launch(Launch const& what) {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   auto const arguments = pointers(what.arguments);
   auto const environment = pointers(what.environment);
-  Child child{what.path.c_str(),  arguments.data(), environment.data(),
-              descriptors,        error_writer.get(), highest + 1,
+  SharedInt const error;
+  Child child{what.path.c_str(),
+              arguments.data(),
+              environment.data(),
+              descriptors,
+              error.get(),
+              highest + 1,
               static_cast<int>(std::min<rlim_t>(limit.rlim_cur, 1 << 20))};
   Launched launched = borrow_and_exec(child);
 
-  error_writer.reset();
-  int error = 0;
-  if (retry([&] { return ::read(errors.get(), &error, sizeof error); }) != sizeof error) return launched;
+  if (*error.get() == 0) return launched;
   retry([&] { return ::waitpid(launched.pid, nullptr, 0); });
-  fail(error, "cannot start {}", what.path);
+  fail(*error.get(), "cannot start {}", what.path);
 }
 
 }  // namespace cohort::os

@@ -24,9 +24,10 @@ struct Launched {
   Descriptor pidfd;  ///< empty where there are none
 };
 
-/// Starts a program at a cost that does not grow with this process's memory: the child borrows the address space
-/// until it calls exec (CLONE_VM and CLONE_VFORK, as posix_spawn does). It starts with an empty signal mask and
-/// default dispositions. Throws `std::system_error` of the step that failed, and then no child is left.
+/// Starts a program at a cost that does not grow with this process's memory: the child borrows the address
+/// space until it calls exec (CLONE_VM and CLONE_VFORK, as posix_spawn does). It starts with an empty signal
+/// mask and default dispositions. Throws `std::system_error` of the step that failed, and then no child is
+/// left.
 Launched launch(Launch const& what);
 
 }  // namespace cohort::os

@@ -9,7 +9,8 @@ namespace cohort::os {
 
 Lifeline make_lifeline() {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) fail(errno, "cannot make the pipe that tells a child of its parent's end");
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    fail(errno, "cannot make the pipe that tells a child of its parent's end");
   return {Descriptor(ends[1]), Descriptor(ends[0])};
 }
 
@@ -22,6 +23,8 @@ void die_with(Descriptor const& child_end) {
   if (wait_hang_up(child_end, Timeout::Clock::now())) ::kill(::getpid(), SIGKILL);
 }
 
-bool wait_hang_up(Descriptor const& child_end, Deadline deadline) { return wait_readable(child_end.get(), deadline); }
+bool wait_hang_up(Descriptor const& child_end, Deadline deadline) {
+  return wait_readable(child_end.get(), deadline);
+}
 
 }  // namespace cohort::os

@@ -4,10 +4,10 @@
 
 /// How a process learns that its parent ended: a pipe whose write end only the parent holds.
 ///
-/// The kernel closes that end when the parent dies, whatever killed it. A child that must not outlive its parent
-/// asks the kernel for SIGKILL on that event (O_ASYNC with F_SETSIG), so it needs no thread of its own and dies
-/// also while it computes, blocks signals or is stopped. PR_SET_PDEATHSIG would fire when the parent's *thread*
-/// ends, and polling a pidfd would cost a thread in every child.
+/// The kernel closes that end when the parent dies, whatever killed it. A child that must not outlive its
+/// parent asks the kernel for SIGKILL on that event (O_ASYNC with F_SETSIG), so it needs no thread of its own
+/// and dies also while it computes, blocks signals or is stopped. PR_SET_PDEATHSIG would fire when the
+/// parent's *thread* ends, and polling a pidfd would cost a thread in every child.
 namespace cohort::os {
 
 struct Lifeline {

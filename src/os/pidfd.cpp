@@ -18,9 +18,11 @@ Descriptor pidfd_open(pid_t pid) {
   return pidfd;
 }
 
-void send_signal(pid_t pid, Descriptor const& pidfd, int signal) {
-  auto const sent = pidfd ? ::syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0) : ::kill(pid, signal);
+bool send_signal(pid_t pid, int pidfd, int signal) {
+  auto const sent =
+      pidfd >= 0 ? ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0) : ::kill(pid, signal);
   if (sent != 0 && errno != ESRCH) fail(errno, "cannot send signal {} to process {}", signal, pid);
+  return sent == 0;
 }
 
 std::optional<int> kept_wait_status(Descriptor const& pidfd) {

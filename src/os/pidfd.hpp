@@ -12,10 +12,12 @@ namespace cohort::os {
 /// none, or the process is gone. Throws `std::system_error` (EMFILE).
 Descriptor pidfd_open(pid_t pid);
 
-/// Sends a signal to the process, by descriptor where there is one. A process that has ended is not an error.
-void send_signal(pid_t pid, Descriptor const& pidfd, int signal);
+/// Sends a signal to the process, by its pidfd unless that is -1; 0 only asks. False, and no error, when it
+/// is gone: a zombie is not.
+bool send_signal(pid_t pid, int pidfd, int signal);
 
-/// The wait status that the kernel keeps with a pidfd even after somebody else reaped the process (Linux 6.15).
+/// The wait status that the kernel keeps with a pidfd even after somebody else reaped the process
+/// (Linux 6.15).
 std::optional<int> kept_wait_status(Descriptor const& pidfd);
 
 }  // namespace cohort::os

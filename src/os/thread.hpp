@@ -6,8 +6,8 @@
 
 namespace cohort::os {
 
-/// Holds back all signals from the calling thread: a thread is born with its creator's mask, and no signal handler of
-/// the program may run on a thread of the library.
+/// Holds back all signals from the calling thread: a thread is born with its creator's mask, and no signal
+/// handler of the program may run on a thread of the library.
 class SignalsHeldBack {
  public:
   SignalsHeldBack();
@@ -15,19 +15,26 @@ class SignalsHeldBack {
   SignalsHeldBack(SignalsHeldBack const&) = delete;
   SignalsHeldBack& operator=(SignalsHeldBack const&) = delete;
 
+  sigset_t const& before() const { return before_; }
+
  private:
   sigset_t before_;
 };
 
-void name_thread(std::thread& thread, char const* name);
+/// Names the calling thread, which is the library's, and keeps the mask that its creator had.
+void become_library_thread(char const* name, sigset_t const& creators_mask);
+
+/// In a child that a thread of the library has forked: the child is the program's, and gets the mask it would
+/// have if the program had forked it. On other threads it does nothing.
+void restore_programs_mask();
 
 /// Starts a thread of the library; `name`, at most 15 characters, is what the system shows.
-template <class F>
-std::thread start_thread(char const* name, F body) {
+template <class F> std::thread start_thread(char const* name, F body) {
   SignalsHeldBack const held_back;
-  std::thread thread(std::move(body));
-  name_thread(thread, name);
-  return thread;
+  return std::thread([name, mask = held_back.before(), body = std::move(body)] {
+    become_library_thread(name, mask);
+    body();
+  });
 }
 
 }  // namespace cohort::os

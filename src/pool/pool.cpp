@@ -7,7 +7,8 @@ namespace cohort::multiprocessing {
 namespace {
 
 unsigned at_least_one(std::optional<int> number, unsigned fallback, std::string_view what) {
-  if (number && *number < 1) throw ValueError(fmt::format("cohort: {} must be at least 1, not {}", what, *number));
+  if (number && *number < 1)
+    throw ValueError(fmt::format("cohort: {} must be at least 1, not {}", what, *number));
   return number ? static_cast<unsigned>(*number) : fallback;
 }
 
@@ -19,7 +20,8 @@ Pool::Pool(PoolOptions options) {
   cohort::detail::EngineOptions engine;
   engine.workers = at_least_one(options.processes, process_cpu_count(), "the number of processes");
   engine.initializer = std::move(options.initializer);
-  if (options.maxtasksperchild) engine.max_tasks = at_least_one(options.maxtasksperchild, 1, "maxtasksperchild");
+  if (options.maxtasksperchild)
+    engine.max_tasks = at_least_one(options.maxtasksperchild, 1, "maxtasksperchild");
   engine.start_method = (options.context ? *options.context : get_context()).get_start_method();
   engine_ = cohort::detail::Engine::make(std::move(engine));
 }

@@ -2,6 +2,7 @@
 #include <cohort/multiprocessing/context.hpp>
 
 #include "os/cpus.hpp"
+#include "os/fork.hpp"
 #include "start/start.hpp"
 
 #include <fmt/format.h>
@@ -13,46 +14,47 @@ namespace cohort::multiprocessing {
 namespace {
 
 struct Chosen {
-  std::mutex mutex;
-  std::string method;
+  os::ForkMutex mutex;
+  std::string_view method;  ///< one of `methods`
 };
 
-Chosen& chosen() {
-  static Chosen& chosen = *new Chosen;
-  return chosen;
+constinit os::Immortal<Chosen> immortal;
+Chosen& chosen() { return immortal.value; }
+
+constexpr std::string_view methods[]{"fork", "spawn", "forkserver"};
+
+/// The lasting one of that name.
+std::string_view check_method(std::string_view method) {
+  auto const found = std::find(std::begin(methods), std::end(methods), method);
+  if (found != std::end(methods)) return *found;
+  throw ValueError(
+      fmt::format("cohort: cannot find context for '{}': use fork, spawn or forkserver", method));
 }
 
-std::string default_method() {
+std::string_view default_method() {
   // A child goes on with its parent's method.
-  if (auto const& inherited = start::self().start_method; !inherited.empty()) return inherited;
+  if (auto const& inherited = start::self().start_method; !inherited.empty()) return check_method(inherited);
   return start::has_freeze_support() ? "forkserver" : "fork";
-}
-
-void check_method(std::string_view method) {
-  auto const all = get_all_start_methods();
-  if (std::find(all.begin(), all.end(), method) == all.end())
-    throw ValueError(fmt::format("cohort: cannot find context for '{}': use fork, spawn or forkserver", method));
 }
 
 }  // namespace
 
 Context get_context(std::string_view method) {
   if (method.empty()) return Context(get_start_method());
-  check_method(method);
-  return Context(std::string(method));
+  return Context(std::string(check_method(method)));
 }
 
 void set_start_method(std::string_view method, bool force) {
-  check_method(method);
+  auto const known = check_method(method);
   std::lock_guard const lock(chosen().mutex);
   if (!chosen().method.empty() && !force) throw RuntimeError("cohort: context has already been set");
-  chosen().method = method;
+  chosen().method = known;
 }
 
 std::string get_start_method() {
   std::lock_guard const lock(chosen().mutex);
   if (chosen().method.empty()) chosen().method = default_method();
-  return chosen().method;
+  return std::string(chosen().method);
 }
 
 std::vector<std::string> get_all_start_methods() {

@@ -169,13 +169,14 @@ std::string Process::repr() const {
   if (state.child && mine) code = state.child->exitcode();
   if (state.is_current) fmt::format_to(std::back_inserter(text), " pid={}", ::getpid());
   if (state.child) fmt::format_to(std::back_inserter(text), " pid={}", state.child->pid());
-  fmt::format_to(std::back_inserter(text), " parent={}", state.is_current ? start::self().parent_pid : state.creator);
-  text += state.closed          ? " closed"
-          : state.is_current    ? " started"
-          : !mine               ? " unknown"
-          : !state.child        ? " initial"
-          : !code               ? " started"
-                                : " stopped";
+  fmt::format_to(std::back_inserter(text), " parent={}",
+                 state.is_current ? start::self().parent_pid : state.creator);
+  text += state.closed       ? " closed"
+          : state.is_current ? " started"
+          : !mine            ? " unknown"
+          : !state.child     ? " initial"
+          : !code            ? " started"
+                             : " stopped";
   if (code && *code < 0 && ::sigabbrev_np(-*code) != nullptr)
     fmt::format_to(std::back_inserter(text), " exitcode=-SIG{}", ::sigabbrev_np(-*code));
   else if (code)
@@ -216,16 +217,19 @@ void run_target(detail::Reader& reader) {
 }
 
 void fail_subclass(char const* type_name) {
-  throw PicklingError(fmt::format(
-      "cohort: a {} cannot travel to a process started by spawn or forkserver: derive it from mp::ProcessOf of itself, "
-      "make it default constructible and give it a serialize member for its data, or use the fork start method",
-      demangle(type_name)));
+  throw PicklingError(
+      fmt::format("cohort: a {} cannot travel to a process started by spawn or forkserver: derive it from "
+                  "mp::ProcessOf of itself, "
+                  "make it default constructible and give it a serialize member for its data, or use the "
+                  "fork start method",
+                  demangle(type_name)));
 }
 
 void fail_target(std::size_t index, char const* type_name) {
   auto const part = index == 0 ? std::string("the callable") : fmt::format("argument {}", index);
   throw PicklingError(fmt::format(
-      "cohort: {}, a {}, cannot travel to a process started by spawn or forkserver: send values, cohort handles and "
+      "cohort: {}, a {}, cannot travel to a process started by spawn or forkserver: send values, cohort "
+      "handles and "
       "functions without captures (bind values with cohort::partial), or use the fork start method",
       part, demangle(type_name)));
 }

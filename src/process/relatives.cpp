@@ -24,14 +24,18 @@ std::vector<ProcessInfo> active_children() {
   return result;
 }
 
-bool ParentProcess::is_alive() const { return !os::wait_hang_up(start::parent_lifeline(), Timeout::Clock::now()); }
-void ParentProcess::join(Timeout timeout) const { os::wait_hang_up(start::parent_lifeline(), timeout.deadline()); }
+bool ParentProcess::is_alive() const {
+  return !os::wait_hang_up(start::parent_lifeline(), Timeout::Clock::now());
+}
+void ParentProcess::join(Timeout timeout) const {
+  os::wait_hang_up(start::parent_lifeline(), timeout.deadline());
+}
 
 namespace {
-/// Sent only while the parent lives, so never to a process that got its pid later. (The instant between the two
-/// is the kernel's own race of kill().)
+/// Sent only while the parent lives, so never to a process that got its pid later. (The instant between the
+/// two is the kernel's own race of kill().)
 void signal_parent(ParentProcess const& parent, int signal) {
-  if (parent.is_alive()) os::send_signal(parent.pid(), os::Descriptor(), signal);
+  if (parent.is_alive()) os::send_signal(parent.pid(), -1, signal);
 }
 }  // namespace
 

@@ -30,7 +30,10 @@ void Bonds::undo(pid_t pid) {
 }
 
 std::shared_ptr<Child> Bonds::child(Identity const& identity, pid_t pid, os::Descriptor pidfd) {
-  if (!sentinel.readable) sentinel = {std::move(pidfd), true};
+  if (pidfd) sentinel = {std::move(pidfd), true};
+  if (!sentinel.readable) {  // it ended, and somebody else waited for it, before it could be opened
+    sentinel.readable = os::make_lifeline().child_end;
+  }
   return std::make_shared<Child>(identity, pid, std::move(sentinel), std::move(lifeline.parent_end));
 }
 

@@ -12,8 +12,11 @@
 namespace cohort::start {
 namespace {
 
-/// A child never reads the terminal or file its parent reads, and its `exit` must not move the offset they share.
+/// A child never reads the terminal or file its parent reads, and its `exit` must not move the offset they
+/// share.
 void close_stdin() {
+  static bool done = false;  // by the fork server or whatever other child this one was forked from
+  if (std::exchange(done, true)) return;
   os::Descriptor const null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (null) ::dup2(null.get(), STDIN_FILENO);
 }
@@ -28,10 +31,11 @@ void write_letter(OutgoingMessage& letter, Order const& order, Bonds const& bond
   order.save(letter);
 }
 
-void run_letter(Letter letter) {
+void run_letter(Letter letter) noexcept {
   auto reader = letter.reader();
   os::Descriptor lifeline(reader.take(0));
-  if (os::Descriptor arena(reader.take(1)); !memory::has_arena())  // the fork server's children have its mapping
+  if (os::Descriptor arena(reader.take(1));
+      !memory::has_arena())  // the fork server's children have its mapping
     memory::Arena::adopt(std::move(arena));
   auto head = detail::load<LetterHead>(reader);
   if (head.marked) reader.take(2);  // the mark is held until the kernel closes it
@@ -41,7 +45,7 @@ void run_letter(Letter letter) {
   });
 }
 
-void run_child(Identity identity, os::Descriptor lifeline, std::function<void()> const& body) {
+void run_child(Identity identity, os::Descriptor lifeline, std::function<void()> const& body) noexcept {
   try {
     memory::adopt_slot(identity.slot);
   } catch (std::exception const&) {
@@ -49,7 +53,7 @@ void run_child(Identity identity, os::Descriptor lifeline, std::function<void()>
   }
   become(std::move(identity), std::move(lifeline));
   close_stdin();
-  arrange_exit();
+  arrange_childs_exit();
   detail::Backtrace trace;
   auto const error = detail::run_guarded(body, trace);
   if (error) detail::report_uncaught(self().name, ::getpid(), error, trace);

@@ -5,6 +5,8 @@
 #include "os/error.hpp"
 #include "os/pidfd.hpp"
 
+#include <cohort/errors.hpp>
+
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -15,8 +17,8 @@
 namespace cohort::start {
 namespace {
 
-/// Exit code of a process whose end left no trace: it was reaped by someone else, did not end by itself, and the
-/// kernel is older than 6.15.
+/// Exit code of a process whose end left no trace: it was reaped by someone else, did not end by itself, and
+/// the kernel is older than 6.15.
 constexpr int unknown_exitcode = 255;
 
 int exitcode_of(int wait_status) {
@@ -35,7 +37,12 @@ Child::Child(Identity const& identity, pid_t pid, Sentinel sentinel, os::Descrip
 
 Child::~Child() = default;
 
+void Child::check_parent(char const* verb) const {
+  if (parent_ != ::getpid()) throw AssertionError(fmt::format("cohort: can only {} a child process", verb));
+}
+
 std::optional<int> Child::exitcode() {
+  check_parent("test");
   {
     std::lock_guard const lock(mutex_);
     if (exitcode_) return exitcode_;
@@ -56,6 +63,7 @@ std::optional<int> Child::reap_if_ended() {
 }
 
 bool Child::join(os::Deadline deadline) {
+  check_parent("join");
   {
     std::lock_guard const lock(mutex_);
     if (exitcode_) return true;
@@ -73,20 +81,28 @@ int Child::reap() {
   using namespace std::chrono_literals;
   if (sentinel_.is_pidfd)
     if (auto const kept = os::kept_wait_status(sentinel_.readable)) return exitcode_of(*kept);
-  if (auto const record = memory::wait_exit_record(slot_, Timeout::Clock::now() + 1s)) return exitcode_of(*record);
-  return unknown_exitcode;
+  // A fork server that relays writes the record when it has waited for the process.
+  auto const deadline = Timeout::Clock::now() + 1s;
+  while (exists() && Timeout::Clock::now() < deadline)
+    if (memory::wait_exit_record(slot_, Timeout::Clock::now() + 1ms)) break;
+  auto const record = memory::exit_record(slot_);
+  return record ? exitcode_of(*record) : unknown_exitcode;
 }
 
+bool Child::exists() const { return os::send_signal(pid_, sentinel_.is_pidfd ? sentinel() : -1, 0); }
+
 void Child::signal(int number) {
+  check_parent("signal");
   std::lock_guard const lock(mutex_);
-  if (exitcode_) return;
-  static os::Descriptor const none;
-  os::send_signal(pid_, sentinel_.is_pidfd ? sentinel_.readable : none, number);
+  if (!exitcode_) os::send_signal(pid_, sentinel_.is_pidfd ? sentinel() : -1, number);
 }
 
 void Child::signal_group(int number) {
+  check_parent("signal");
   std::lock_guard const lock(mutex_);
-  if (!exitcode_ && ::kill(-pid_, number) != 0) ::kill(pid_, number);
+  // Where somebody else waits for it, or SIGCHLD is ignored, the pid may be another's by now.
+  if (exitcode_ || !exists()) return;
+  if (::kill(-pid_, number) != 0) ::kill(pid_, number);
 }
 
 void Child::keep_estate() {
@@ -95,6 +111,7 @@ void Child::keep_estate() {
 }
 
 void Child::settle_estate() {
+  if (std::exchange(estate_settled_, true)) return;
   memory::sweep(slot_.number);
   memory::release_slot(slot_);
 }
@@ -108,33 +125,31 @@ namespace children {
 namespace {
 
 struct Registry {
-  std::mutex mutex;
+  std::recursive_mutex mutex;
   std::vector<std::shared_ptr<Child>> running;
 };
 
-Registry& registry();
+Registry*& pointer() {
+  static Registry* registry = new Registry;
+  return registry;
+}
+Registry& registry() { return *pointer(); }
 
-void lock_registry() { registry().mutex.lock(); }
-void unlock_registry() { registry().mutex.unlock(); }
-
-/// In a forked child the others are its siblings. Their lifelines must go, or they would not notice the parent's
-/// end before this process's; the objects stay, since a handle's lock may have been held when fork copied it.
+/// In a forked child the others are its siblings. Their lifelines must go, or they would not notice the
+/// parent's end before this process's; the objects stay, since a handle's lock may have been held when fork
+/// copied it. So does the registry, whose lock belongs to a thread of the parent.
 void forget_siblings() {
-  auto const siblings = new std::vector(std::move(registry().running));
-  registry().running.clear();
-  for (auto const& sibling : *siblings) sibling->forget();
-  registry().mutex.unlock();
+  for (auto const& sibling : registry().running) sibling->forget();
+  pointer() = new Registry;
 }
 
-Registry& registry() {
-  static Registry& registry = *[] {
-    ::pthread_atfork(lock_registry, unlock_registry, forget_siblings);
-    return new Registry;
-  }();
-  return registry;
+__attribute__((constructor)) void watch_forks() {
+  ::pthread_atfork([] { registry().mutex.lock(); }, [] { registry().mutex.unlock(); }, forget_siblings);
 }
 
 }  // namespace
+
+std::unique_lock<std::recursive_mutex> hold_forks() { return std::unique_lock(registry().mutex); }
 
 void add(std::shared_ptr<Child> child) {
   std::lock_guard const lock(registry().mutex);
@@ -145,7 +160,8 @@ void remove(Child const& child) {
   std::shared_ptr<Child> last;  // lets go of it without the lock
   std::lock_guard const lock(registry().mutex);
   auto& running = registry().running;
-  auto const found = std::find_if(running.begin(), running.end(), [&](auto const& one) { return one.get() == &child; });
+  auto const found =
+      std::find_if(running.begin(), running.end(), [&](auto const& one) { return one.get() == &child; });
   if (found == running.end()) return;
   last = std::move(*found);
   running.erase(found);

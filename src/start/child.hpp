@@ -2,6 +2,8 @@
 #include "os/lifeline.hpp"
 #include "start/identity.hpp"
 
+#include <unistd.h>
+
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -9,8 +11,8 @@
 
 namespace cohort::start {
 
-/// How a parent sees that a child ended: a pidfd, or where there are none (valgrind, old kernels) the read end of a
-/// pipe whose write end only the child holds.
+/// How a parent sees that a child ended: a pidfd, or where there are none (valgrind, old kernels) the read
+/// end of a pipe whose write end only the child holds.
 struct Sentinel {
   os::Descriptor readable;
   bool is_pidfd = false;
@@ -18,8 +20,8 @@ struct Sentinel {
 
 /// A process this one started, shared by all its handles and by the registry.
 ///
-/// It stays unreaped until somebody asks for its end, so its pid cannot be reused under a signal. Distinct and
-/// shared objects are safe to use from several threads.
+/// It stays unreaped until somebody asks for its end, so its pid cannot be reused under a signal. Distinct
+/// and shared objects are safe to use from several threads.
 class Child {
  public:
   Child(Identity const& identity, pid_t pid, Sentinel sentinel, os::Descriptor lifeline);
@@ -41,8 +43,8 @@ class Child {
   /// The same to the process group it leads.
   void signal_group(int number);
 
-  /// What a dead process owned in the arena is given back when its end is seen, unless its heir asks for time to
-  /// take over what it needs of it, and then settles the rest.
+  /// What a dead process owned in the arena is given back when its end is seen, unless its heir asks for time
+  /// to take over what it needs of it, and then settles the rest.
   void keep_estate();
   void settle_estate();
 
@@ -50,9 +52,14 @@ class Child {
   void forget();
 
  private:
+  bool exists() const;
   std::optional<int> reap_if_ended();
   int reap();
 
+  /// Throws `AssertionError` in a forked child of the parent, which has a copy of this object.
+  void check_parent(char const* verb) const;
+
+  int const parent_ = ::getpid();
   std::string const name_;
   bool const daemon_;
   pid_t const pid_;
@@ -62,10 +69,15 @@ class Child {
   os::Descriptor lifeline_;
   std::optional<int> exitcode_;
   bool estate_kept_ = false;
+  bool estate_settled_ = false;
 };
 
 /// The children this process started and has not reaped. Safe to call from several threads.
 namespace children {
+/// No fork happens in this process while it is held: the copy would have what is half made here, the lifeline
+/// of a process that is being started for one, and keep it open.
+std::unique_lock<std::recursive_mutex> hold_forks();
+
 void add(std::shared_ptr<Child> child);
 void remove(Child const& child);
 /// Those still running; the others are reaped and dropped.

@@ -8,7 +8,8 @@
 namespace cohort::start {
 namespace {
 
-/// Whether libc writes the id at `thread_id` into a robust mutex that it locks: the owner the kernel looks for.
+/// Whether libc writes the id at `thread_id` into a robust mutex that it locks: the owner the kernel looks
+/// for.
 bool owns_robust_mutexes(int const* thread_id) {
   pthread_mutexattr_t attributes;
   pthread_mutex_t mutex;

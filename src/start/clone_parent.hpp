@@ -7,12 +7,13 @@
 
 namespace cohort::start {
 
-/// Forks a single-threaded process so that the child becomes its sibling: a child of the program that started the
-/// fork server, which can wait for it like for any other.
+/// Forks a single-threaded process so that the child becomes its sibling: a child of the program that started
+/// the fork server, which can wait for it like for any other.
 ///
-/// The kernel does this for clone(CLONE_PARENT), but only libc's fork() tells libc. A raw clone leaves two traps,
-/// both mended here: libc's cached thread id stays the parent's, so robust mutexes would be locked under a wrong
-/// owner, and the child has no robust list, so they would stay locked for ever when it is killed.
+/// The kernel does this for clone(CLONE_PARENT), but only libc's fork() tells libc. A raw clone leaves two
+/// traps, both mended here: libc's cached thread id stays the parent's, so robust mutexes would be locked
+/// under a wrong owner, and the child has no robust list, so they would stay locked for ever when it is
+/// killed.
 class CloneParent {
  public:
   /// None where the kernel or a sandbox does not tell what the mending needs.

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <system_error>
 
 namespace cohort::start {
 namespace {
@@ -21,25 +22,26 @@ constexpr auto grace = 300ms;
 
 std::atomic<bool> exiting{false};
 
+/// A child that has taken another user's rights can no longer be signalled: it is waited for like any other.
+void signal(Child& child, int number) {
+  try {
+    child.signal(number);
+  } catch (std::system_error const&) {}
+}
+
 void end_children() {
   exiting = true;
   auto const all = children::active();
   for (auto const& child : all)
-    if (child->daemon()) child->signal(SIGTERM);
+    if (child->daemon()) signal(*child, SIGTERM);
   auto const deadline = Timeout::Clock::now() + grace;
   for (auto const& child : all)
-    if (child->daemon() && !child->join(deadline)) child->signal(SIGKILL);
+    if (child->daemon() && !child->join(deadline)) signal(*child, SIGKILL);
   for (auto const& child : all) child->join(std::nullopt);
 }
 
 void record_exitcode(int exitcode) {
   if (self().slot) memory::record_exit(self().slot, (exitcode & 0xff) << 8);
-}
-
-/// on_exit, unlike atexit, tells the status of a plain `std::exit(n)`.
-void at_exit(int exitcode, void*) {
-  end_children();
-  record_exitcode(exitcode);
 }
 
 }  // namespace
@@ -52,13 +54,20 @@ void flush_standard_streams() {
 }
 
 void arrange_exit() {
-  static int const arranged = ::on_exit(at_exit, nullptr);
+  static int const arranged = std::atexit(end_children);
   static_cast<void>(arranged);
+}
+
+void arrange_childs_exit() {
+  exiting = false;  // it may have been forked during its parent's exit
+  // on_exit, unlike atexit, tells the status. The newest handler runs first, so the parent's are never
+  // reached.
+  ::on_exit([](int exitcode, void*) { finish(exitcode); }, nullptr);
 }
 
 bool is_exiting() { return exiting; }
 
-void finish(int exitcode) {
+void finish(int exitcode) noexcept {
   end_children();
   flush_standard_streams();
   record_exitcode(exitcode);

@@ -9,11 +9,14 @@ void flush_standard_streams();
 /// At the normal exit of this process its daemonic children are terminated and the others joined.
 void arrange_exit();
 
+/// The same for a child that calls `std::exit`, which then ends as `finish` says.
+void arrange_childs_exit();
+
 /// Whether that clean-up has begun: nothing is to be started any more.
 bool is_exiting();
 
-/// That clean-up, then the end of a child: streams are flushed, destructors of globals and the parent's atexit
-/// handlers do not run.
-[[noreturn]] void finish(int exitcode);
+/// That clean-up, then the end of a child: streams are flushed, destructors of globals and the parent's
+/// atexit handlers do not run.
+[[noreturn]] void finish(int exitcode) noexcept;
 
 }  // namespace cohort::start

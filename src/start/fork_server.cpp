@@ -8,15 +8,16 @@
 
 #include <cohort/pickle.hpp>
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
-/// The program's side of the fork server, which is started with the first process and again when it was killed.
+/// The program's side of the fork server, which is started with the first process and again when it was
+/// killed.
 namespace cohort::start {
 namespace {
 
 struct Client {
-  std::mutex mutex;
   Task preload;
   std::shared_ptr<Child> server;
   os::Descriptor control;
@@ -27,8 +28,8 @@ Client*& client_pointer() {
   return client;
 }
 
-/// A forked child has no part in its parent's server. The old object stays: its lock may be held by a thread that
-/// does not exist here.
+/// A forked child has no part in its parent's server. Nothing is half done here: forks are held during
+/// starts.
 void forget_server() {
   Client& old = *client_pointer();
   old.control.reset();
@@ -88,12 +89,11 @@ std::shared_ptr<Child> start_by_fork_server(Order const& order) {
   OutgoingMessage letter;
   write_letter(letter, order, bonds);
   Client& client = start::client();
-  std::lock_guard const lock(client.mutex);
+  auto const held = children::hold_forks();
   if (!client.server) start_server(client);
   if (!post(client, letter)) {
     drop_server(client);
-    start_server(client);
-    if (!post(client, letter)) os::fail(EPIPE, "the fork server was killed twice in a row");
+    throw ServerDied();
   }
   ServerReply reply{};
   os::Received received;
@@ -109,22 +109,32 @@ std::shared_ptr<Child> start_by_fork_server(Order const& order) {
     os::Descriptor pidfd(received.descriptors.empty() ? -1 : received.descriptors.front());
     return bonds.child(order.identity, reply.pid, std::move(pidfd));
   }
-  // The server died with the letter. Either the child has come to its slot, or it will not find it any more.
+  // The server died with the letter. If it had forked the child, that comes to its slot soon: it alone holds
+  // the other end of the lifeline now.
   drop_server(client);
+  bonds.lifeline.child_end.reset();
+  pollfd other_end{bonds.lifeline.parent_end.get(), 0, 0};
+  for (int tries = 1000; tries != 0 && memory::process_of(order.identity.slot) == 0; --tries)
+    if (::poll(&other_end, 1, 1) > 0) break;  // POLLERR: nobody has it
   auto const pid = memory::withdraw_slot(order.identity.slot);
   if (!pid) throw ServerDied();
-  return bonds.child(order.identity, *pid, os::pidfd_open(*pid));
+  try {
+    return bonds.child(order.identity, *pid, os::pidfd_open(*pid));
+  } catch (std::system_error const&) {
+    Bonds::undo(*pid);
+    throw;
+  }
 }
 
 void set_preload(Task task) {
   Client& client = start::client();
-  std::lock_guard const lock(client.mutex);
+  auto const held = children::hold_forks();
   client.preload = std::move(task);
 }
 
 void stop_fork_server() {
   Client& client = start::client();
-  std::lock_guard const lock(client.mutex);
+  auto const held = children::hold_forks();
   drop_server(client);
 }
 

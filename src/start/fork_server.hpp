@@ -11,8 +11,8 @@ struct ServerReply {
   int error;
 };
 
-/// What the server's process runs: it serves letters from the socket that came with its own letter until the program
-/// closes the other end.
+/// What the server's process runs: it serves letters from the socket that came with its own letter until the
+/// program closes the other end.
 void serve(detail::Reader& order);
 
 }  // namespace cohort::start

@@ -6,6 +6,7 @@
 #include "start/fork_server.hpp"
 #include "start/start.hpp"
 
+#include <cohort/detail/exceptions.hpp>
 #include <cohort/pickle.hpp>
 
 #include <poll.h>
@@ -13,23 +14,23 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 
-/// The fork server: a process of this program that was exec'd, so it has no thread and no lock of the program's, and
-/// that forks a child for each letter.
+/// The fork server: a process of this program that was exec'd, so it has no thread and no lock of the
+/// program's, and that forks a child for each letter.
 ///
-///   program --- letter (lifeline, arena, body) --> server --- clone(CLONE_PARENT) --> the program's own child
+///   program --- letter (lifeline, arena, body) --> server --- clone(CLONE_PARENT) --> the program's own
+///   child
 ///           <-- pid and pidfd --------------------
 ///
-/// Where CLONE_PARENT cannot be had the child is the server's, and the server relays its exit status through the
-/// child's slot in the arena.
+/// Where CLONE_PARENT cannot be had the child is the server's, and the server relays its exit status through
+/// the child's slot in the arena.
 namespace cohort::start {
 namespace {
 
-/// Signals for the program's process group, a Ctrl-C for one, are none of the server's business; its life hangs on
-/// the lifeline. The mask is also what keeps SIGCHLD for the signalfd.
+/// Signals for the program's process group, a Ctrl-C for one, are none of the server's business; its life
+/// hangs on the lifeline. The mask is also what keeps SIGCHLD for the signalfd.
 sigset_t block_signals() {
   sigset_t all, before;
   ::sigfillset(&all);
@@ -80,7 +81,13 @@ class Server {
       become_relay();
     }
     auto const pid = ::fork();
-    return {pid, pid > 0 ? os::pidfd_open(pid) : os::Descriptor()};
+    try {
+      return {pid, pid > 0 ? os::pidfd_open(pid) : os::Descriptor()};
+    } catch (std::system_error const& error) {
+      Bonds::undo(pid);
+      errno = error.code().value();
+      return {-1, os::Descriptor()};
+    }
   }
 
   void become_relay() {
@@ -92,8 +99,7 @@ class Server {
 
   void relay_ends() {
     signalfd_siginfo info;
-    while (::read(children_ended_.get(), &info, sizeof info) > 0) {
-    }
+    while (::read(children_ended_.get(), &info, sizeof info) > 0) {}
     int status = 0;
     for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       if (auto const known = relayed_.extract(pid)) memory::record_exit(known.mapped(), status);
@@ -113,11 +119,14 @@ class Server {
 };
 
 void run_preload(Task const& preload) {
-  try {
-    if (preload) preload();
-  } catch (std::exception const& error) {
-    fmt::print(stderr, "cohort: the forkserver's preload failed, its children start without it: {}\n", error.what());
-  }
+  detail::Backtrace trace;
+  auto const error = detail::run_guarded(
+      [&] {
+        if (preload) preload();
+      },
+      trace);
+  if (error)
+    detail::report_uncaught("forkserver preload, its children start without it", ::getpid(), error, trace);
 }
 
 }  // namespace

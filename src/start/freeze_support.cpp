@@ -14,9 +14,9 @@
 
 /// How a process that was exec'd by spawn or the fork server finds its letter.
 ///
-/// The socket is always descriptor 3 and COHORT_BOOT in the environment its inode, so that a variable that reached
-/// some other program by inheritance means nothing there. The variable is taken out of the environment before any
-/// user code runs: the programs this process starts must not find it.
+/// The socket is always descriptor 3 and COHORT_BOOT in the environment its inode, so that a variable that
+/// reached some other program by inheritance means nothing there. The variable is taken out of the
+/// environment before any user code runs: the programs this process starts must not find it.
 namespace cohort::start {
 namespace {
 
@@ -50,7 +50,8 @@ void take_boot_variable() {
   std::atexit(complain_at_exit);
 }
 
-/// Before anything is opened here, by user code too: a connection in descriptor 0 could not be given to a child.
+/// Before anything is opened here, by user code too: a connection in descriptor 0 could not be given to a
+/// child.
 __attribute__((constructor(101))) void begin() {
   os::open_standard_streams();
   take_boot_variable();
@@ -66,12 +67,12 @@ __attribute__((constructor(101))) void begin() {
 
 void require_freeze_support(std::string_view method) {
   if (frozen) return;
-  throw RuntimeError(
-      fmt::format("cohort: the {} start method runs this program again and needs this line first in main():\n\n"
-                  "    int main() {{\n"
-                  "      cohort::multiprocessing::freeze_support();\n\n"
-                  "Add it, or link with the CMake target cohort::autoboot where main() is not yours.",
-                  method));
+  throw RuntimeError(fmt::format(
+      "cohort: the {} start method runs this program again and needs this line first in main():\n\n"
+      "    int main() {{\n"
+      "      cohort::multiprocessing::freeze_support();\n\n"
+      "Add it, or link with the CMake target cohort::autoboot where main() is not yours.",
+      method));
 }
 
 bool has_freeze_support() { return frozen; }

@@ -19,13 +19,14 @@ struct Identity {
   std::string parent_name;
   std::int32_t parent_pid = 0;
   std::string start_method;  ///< the program's, with which it starts children of its own
-  memory::Slot slot;  ///< its row in the arena's table of processes
+  memory::Slot slot;         ///< its row in the arena's table of processes
 };
 
 /// Who this process is: the root of the tree until `become` is called.
 Identity const& self();
 
-/// Begins the life of a child: takes on the identity, keeps the lifeline and, if daemonic, hangs its life on it.
+/// Begins the life of a child: takes on the identity, keeps the lifeline and, if daemonic, hangs its life on
+/// it.
 void become(Identity identity, os::Descriptor lifeline);
 
 /// The lifeline of this process: at its end once the parent is gone; empty in the root.

@@ -12,8 +12,8 @@ namespace {
 
 struct Head {
   std::uint64_t magic;
-  std::uint64_t size;    // of the bytes that follow, here or in the memfd
-  std::uint64_t memfd;   // 1 if they are in the last descriptor
+  std::uint64_t size;   // of the bytes that follow, here or in the memfd
+  std::uint64_t memfd;  // 1 if they are in the last descriptor
 };
 constexpr std::uint64_t letter_magic = 0x3172657474656c63;  // "cletter1"
 constexpr std::size_t packet_limit = 64 * 1024;             // well below the default socket buffer of 208 KiB
@@ -27,11 +27,12 @@ void write_all(os::Descriptor const& file, std::span<std::byte const> bytes) {
 }
 
 std::vector<std::byte> read_all(os::Descriptor const& file, std::size_t size) {
-  if (size > os::file_size(file.get())) throw UnpicklingError("cohort: a letter to this process was cut short");
+  if (size > os::file_size(file.get()))
+    throw UnpicklingError("cohort: a letter to this process was cut short");
   std::vector<std::byte> bytes(size);
   for (std::size_t at = 0; at < size;) {
-    auto const got = os::retry(
-        [&] { return ::pread(file.get(), bytes.data() + at, size - at, static_cast<off_t>(at)); });
+    auto const got =
+        os::retry([&] { return ::pread(file.get(), bytes.data() + at, size - at, static_cast<off_t>(at)); });
     if (got <= 0) os::fail(errno, "cannot read a letter of {} bytes", size);
     at += static_cast<std::size_t>(got);
   }
@@ -59,15 +60,15 @@ void send_letter(int socket, OutgoingMessage const& letter) {
 }
 
 std::optional<Letter> Letter::receive(int socket) {
-  std::vector<std::byte> packet(packet_limit);
-  auto received = os::receive_message(socket, packet);
+  // Not zeroed and never freed: a page that the fork server writes here costs it, and its children, a fault.
+  static std::byte* const buffer = new std::byte[packet_limit];
+  auto received = os::receive_message(socket, {buffer, packet_limit});
   Letter letter;
   letter.descriptors_ = detail::Descriptors(received.descriptors);
   if (received.count == 0) return std::nullopt;
   Head head{};
-  if (received.count >= sizeof head) std::memcpy(&head, packet.data(), sizeof head);
-  packet.resize(received.count);
-  packet.erase(packet.begin(), packet.begin() + std::min(sizeof head, packet.size()));
+  if (received.count >= sizeof head) std::memcpy(&head, buffer, sizeof head);
+  std::vector<std::byte> packet(buffer + std::min(sizeof head, received.count), buffer + received.count);
   if (head.magic != letter_magic) throw UnpicklingError("cohort: what this process was sent is no letter");
   if (head.memfd == 1) {
     os::Descriptor const memfd(letter.descriptors_.take(received.descriptors.size() - 1));

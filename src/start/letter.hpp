@@ -10,8 +10,8 @@ namespace cohort::start {
 
 using detail::OutgoingMessage;
 
-/// Puts a letter into the socket. It never waits for a reader: what exceeds the socket's buffer travels as a memfd.
-/// Throws `std::system_error`.
+/// Puts a letter into the socket. It never waits for a reader: what exceeds the socket's buffer travels as a
+/// memfd. Throws `std::system_error`.
 void send_letter(int socket, OutgoingMessage const& letter);
 
 /// A letter that arrived.

@@ -2,12 +2,14 @@
 
 #include "os/descriptor.hpp"
 #include "os/error.hpp"
+#include "os/fork.hpp"
 #include "os/thread.hpp"
 
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -15,6 +17,7 @@ namespace cohort::start {
 
 struct WatchEntry {
   std::uint64_t id = 0;
+  unsigned fork = os::fork_generation();  // a forked child has copies of its parent's
   int sentinel = -1;
   std::function<void()> on_end;
   std::mutex calling;  // held during the call; guards cancelled
@@ -24,6 +27,8 @@ struct WatchEntry {
 namespace {
 
 constexpr std::uint64_t stop_id = 0;
+std::atomic<std::uint64_t> last_id{stop_id};  // never the same again, also in the next monitor
+thread_local bool on_monitor_thread = false;
 
 class Monitor {
  public:
@@ -47,7 +52,7 @@ class Monitor {
 
   void add(std::shared_ptr<WatchEntry> const& entry) {
     std::lock_guard const lock(mutex_);
-    entry->id = ++last_id_;
+    entry->id = ++last_id;
     listen(entry->sentinel, entry->id);
     watched_[entry->id] = entry;
   }
@@ -61,8 +66,6 @@ class Monitor {
     std::lock_guard const lock(mutex_);
     return watched_.empty();
   }
-
-  bool is_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
  private:
   void listen(int descriptor, std::uint64_t id) {
@@ -79,6 +82,7 @@ class Monitor {
   }
 
   void run() {
+    on_monitor_thread = true;
     for (;;) {
       epoll_event event;
       if (os::retry([&] { return ::epoll_wait(epoll_.get(), &event, 1, -1); }) != 1) return;
@@ -93,7 +97,6 @@ class Monitor {
 
   os::Descriptor epoll_, stop_;
   std::mutex mutex_;
-  std::uint64_t last_id_ = stop_id;
   std::map<std::uint64_t, std::shared_ptr<WatchEntry>> watched_;
   std::thread thread_;
 };
@@ -111,6 +114,7 @@ Holder*& holder_pointer() {
 
 void forget_monitor() {
   if (holder_pointer()->monitor != nullptr) holder_pointer()->monitor->abandon();
+  on_monitor_thread = false;
   holder_pointer() = new Holder;  // the old one's lock may be held by a thread that does not exist here
 }
 
@@ -141,15 +145,12 @@ Watch& Watch::operator=(Watch&& other) noexcept {
 }
 
 Watch::~Watch() {
-  if (!entry_) return;
-  Monitor* monitor;
+  if (!entry_ || entry_->fork != os::fork_generation()) return;
   {
     std::lock_guard const lock(holder().mutex);
-    monitor = holder().monitor;
+    if (holder().monitor != nullptr) holder().monitor->remove(*entry_);
   }
-  if (monitor == nullptr) return;
-  monitor->remove(*entry_);
-  if (monitor->is_this_thread()) {
+  if (on_monitor_thread) {
     entry_->cancelled = true;  // within the call itself, or between two
   } else {
     std::lock_guard const lock(entry_->calling);
@@ -158,12 +159,14 @@ Watch::~Watch() {
 }
 
 void rest_monitor() {
-  std::lock_guard const lock(holder().mutex);
-  Monitor*& monitor = holder().monitor;
-  if (monitor == nullptr || !monitor->is_idle()) return;
-  monitor->stop();
-  delete monitor;
-  monitor = nullptr;
+  Monitor* idle = nullptr;
+  {
+    std::lock_guard const lock(holder().mutex);
+    if (holder().monitor == nullptr || !holder().monitor->is_idle()) return;
+    idle = std::exchange(holder().monitor, nullptr);
+  }
+  idle->stop();  // without the lock, which a call that is under way may need
+  delete idle;
 }
 
 }  // namespace cohort::start

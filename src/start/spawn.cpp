@@ -2,8 +2,8 @@
 #include "os/socket.hpp"
 #include "start/start.hpp"
 
-/// spawn: the running program is executed again, and its `freeze_support()` finds a letter instead of returning.
-/// The child shares nothing with this process but the standard streams and what the letter brings.
+/// spawn: the running program is executed again, and its `freeze_support()` finds a letter instead of
+/// returning. The child shares nothing with this process but the standard streams and what the letter brings.
 namespace cohort::start {
 
 std::shared_ptr<Child> start_by_spawn(Order const& order) {

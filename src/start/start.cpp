@@ -30,6 +30,7 @@ class ClaimedSlot {
 }  // namespace
 
 std::shared_ptr<Child> launch(Method& method, Order order) {
+  auto const held = children::hold_forks();
   ClaimedSlot slot;
   order.identity.slot = slot.get();
   order.identity.parent_name = self().name;
@@ -42,14 +43,17 @@ std::shared_ptr<Child> launch(Method& method, Order order) {
 std::shared_ptr<Child> start(std::string const& method, Order order) {
   arrange_exit();
   os::open_standard_streams();  // the program may have closed them since it began
+  flush_standard_streams();     // as in Python: what is buffered comes before the child's output, and once
   Method& by = method == "fork" ? start_by_fork : method == "spawn" ? start_by_spawn : start_by_fork_server;
-  for (int tries = 3;; --tries) {
+  for (int tries = 5;; --tries) {
     try {
+      auto const held = children::hold_forks();
       auto child = launch(by, order);
       children::add(child);
       return child;
     } catch (ServerDied) {
-      if (tries == 1) throw RuntimeError("cohort: the fork server was killed three times while it started a process");
+      if (tries == 1)
+        throw RuntimeError("cohort: the fork server was killed again and again while it started a process");
     }
   }
 }

@@ -23,12 +23,13 @@ using Body = void(detail::Reader&);
 
 struct Order {
   Identity identity;
-  std::function<void()> body;                  ///< what a forked child runs
-  std::function<void(detail::Writer&)> save;  ///< writes the `Entry<Body>` and its data for the other children
+  std::function<void()> body;  ///< what a forked child runs
+  std::function<void(detail::Writer&)>
+      save;  ///< writes the `Entry<Body>` and its data for the other children
 };
 
-/// Starts the process, by a method that need not be the program's own; throws `std::system_error`, and `PicklingError` where the order cannot travel. Nothing is
-/// left behind by a failure.
+/// Starts the process, by a method that need not be the program's own; throws `std::system_error`, and
+/// `PicklingError` where the order cannot travel. Nothing is left behind by a failure.
 std::shared_ptr<Child> start(std::string const& method, Order order);
 
 using Method = std::shared_ptr<Child>(Order const&);
@@ -37,14 +38,15 @@ Method start_by_fork, start_by_spawn, start_by_fork_server;
 /// `start`, for a process that is no child to the user: the fork server.
 std::shared_ptr<Child> launch(Method& method, Order order);
 
-/// The fork server was killed before it acted on a letter: nothing was started, and the next try has a new server.
+/// The fork server was killed before it acted on a letter: nothing was started, and the next try has a new
+/// server.
 struct ServerDied {};
 
 /// What every method makes beforehand for a child.
 struct Bonds {
   os::Lifeline lifeline = os::make_lifeline();
-  Sentinel sentinel;           ///< a pipe where pidfds are missing, else filled in when the pid is known
-  os::Descriptor child_mark;   ///< the other end of that pipe
+  Sentinel sentinel;          ///< a pipe where pidfds are missing, else filled in when the pid is known
+  os::Descriptor child_mark;  ///< the other end of that pipe
 
   Bonds();
   std::shared_ptr<Child> child(Identity const& identity, pid_t pid, os::Descriptor pidfd);
@@ -60,10 +62,11 @@ struct LetterHead {
 void write_letter(OutgoingMessage& letter, Order const& order, Bonds const& bonds);
 
 /// Becomes the process a letter describes and ends as such.
-[[noreturn]] void run_letter(Letter letter);
+[[noreturn]] void run_letter(Letter letter) noexcept;
 
 /// Becomes a child and runs its body: prints an uncaught exception, cleans up, and ends the process.
-[[noreturn]] void run_child(Identity identity, os::Descriptor lifeline, std::function<void()> const& body);
+[[noreturn]] void run_child(Identity identity, os::Descriptor lifeline,
+                            std::function<void()> const& body) noexcept;
 
 /// What to exec for another process of this program, which finds its letter in `socket`.
 struct Executable {

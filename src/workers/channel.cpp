@@ -29,14 +29,16 @@ void Bell::ring() {
   os::futex_wake(word);
 }
 
-void Bell::sleep(std::uint32_t seen, os::Deadline deadline) { os::futex_wait(word, seen, deadline); }
+void Bell::sleep(std::uint32_t seen) { os::futex_wait(word, seen, std::nullopt, std::chrono::hours(1)); }
 
 void Bells::announce() {
-  // The sleeper writes its state and then looks at the ring; this side wrote the ring and now looks at the state.
+  // The sleeper writes its state and then looks at the ring; this side wrote the ring and now looks at the
+  // state.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   auto const leading = leader.state.load(std::memory_order_relaxed);
   if (leading == Bell::asleep) return leader.ring();
-  if (leading == Bell::absent && reserve.state.load(std::memory_order_relaxed) == Bell::asleep) reserve.ring();
+  if (leading == Bell::absent && reserve.state.load(std::memory_order_relaxed) == Bell::asleep)
+    reserve.ring();
 }
 
 void Channel::create(memory::Offset block) {
@@ -62,11 +64,13 @@ std::optional<memory::RingPosition> post(memory::RingProducer& ring, Kind kind, 
 
 Message read(memory::RingRecord const& record) {
   Head head;
-  if (record.payload.size() < sizeof head) throw RuntimeError("cohort: a message between engine and worker is cut short");
+  if (record.payload.size() < sizeof head)
+    throw RuntimeError("cohort: a message between engine and worker is cut short");
   std::memcpy(&head, record.payload.data(), sizeof head);
   std::span<std::byte const> bytes = record.payload.subspan(sizeof head);
   if (head.block != 0) bytes = {&memory::arena().at<std::byte>(head.block), memory::capacity_of(head.block)};
-  if (head.size > bytes.size()) throw RuntimeError("cohort: a message between engine and worker is cut short");
+  if (head.size > bytes.size())
+    throw RuntimeError("cohort: a message between engine and worker is cut short");
   return {head.kind, record.id, bytes.first(head.size), head.block};
 }
 

@@ -10,7 +10,8 @@
 
 /// What the engine and one worker share: two rings of messages, and words to wake each other.
 ///
-///   engine ---- tasks ----> worker      A ring has one writer and one reader, so no lock is shared, and whoever
+///   engine ---- tasks ----> worker      A ring has one writer and one reader, so no lock is shared, and
+///   whoever
 ///          <--- results ---             dies, what it had finished stands complete in the ring.
 ///
 /// A small message lies in the ring, a large one in a block of the arena that the ring names.
@@ -24,10 +25,12 @@ struct Bell {
 
   void ring();
   /// Between announcing sleep and this call its owner must look once more at what it sleeps for.
-  void sleep(std::uint32_t seen, os::Deadline deadline);
+  /// Only for a bell whose ringers outlive its owner, or are watched: no ring is lost.
+  void sleep(std::uint32_t seen);
 };
 
-/// Who is to be told that results are there: the thread that leads the collection, or without one the reserve.
+/// Who is to be told that results are there: the thread that leads the collection, or without one the
+/// reserve.
 struct Bells {
   alignas(64) Bell leader;
   alignas(64) Bell reserve;
@@ -38,7 +41,6 @@ struct Bells {
 
 enum class Kind : std::uint32_t {
   task,       ///< to the worker: a `detail::Call` entry and its data
-  leave,      ///< to the worker: end, when you come to this
   ready,      ///< from the worker: the initializer has run
   unready,    ///< from the worker: the initializer threw this exception
   value,      ///< from the worker: the value of a task
@@ -55,8 +57,9 @@ struct Message {
 
 /// The words of one worker.
 struct Control {
-  alignas(64) Bell tasks;    ///< the worker sleeps on it for want of tasks
-  alignas(64) Bell results;  ///< the worker sleeps on it for want of room
+  std::atomic<std::uint32_t> leave{0};  ///< 1: the worker is to end when its ring is empty
+  alignas(64) Bell tasks;               ///< the worker sleeps on it for want of tasks
+  alignas(64) Bell results;             ///< the worker sleeps on it for want of room
 };
 
 /// One worker's part of the arena, made and owned by the engine. Both sides attach by its offset.
@@ -74,8 +77,9 @@ class Channel {
   static constexpr std::size_t ring_size = (size - 4096) / 2 / 64 * 64;
 };
 
-/// Puts a message into a ring; false when it is too full now. The block of a large payload goes over to the reader
-/// of the message: with `from` and `to` its ownership does, in the same step as far as any death can tell.
+/// Puts a message into a ring; false when it is too full now. The block of a large payload goes over to the
+/// reader of the message: with `from` and `to` its ownership does, in the same step as far as any death can
+/// tell.
 std::optional<memory::RingPosition> post(memory::RingProducer& ring, Kind kind, std::uint64_t id,
                                          detail::Payload& payload);
 

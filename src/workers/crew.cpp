@@ -36,13 +36,17 @@ Crew::Crew(std::string const& start_method, memory::Offset bells, Task const& in
         WorkerOrder{block_.offset, bells, initializer});
     process_->name(worker_name(start_method, process_->name()));
     process_->start();
+    child_ = multiprocessing::ProcessAccess::child(*process_);
+    child_->keep_estate();
+    watch_ = start::Watch(child_->sentinel(), std::move(on_end));
   } catch (...) {
+    if (child_) {
+      child_->signal(SIGKILL);
+      settle();
+    }
     memory::free(block_.offset);
     throw;
   }
-  child_ = multiprocessing::ProcessAccess::child(*process_);
-  child_->keep_estate();
-  watch_ = start::Watch(child_->sentinel(), std::move(on_end));
 }
 
 Crew::~Crew() {
@@ -64,17 +68,17 @@ void Crew::wake() {
   if (bell.state.load(std::memory_order_relaxed) == Bell::asleep) bell.ring();
 }
 
-bool Crew::tell_to_leave() {
-  detail::Payload nothing;
-  leaving_ = post(tasks_, Kind::leave, 0, nothing).has_value();
-  if (leaving_) wake();
-  return leaving_;
+void Crew::tell_to_leave() {
+  leaving_ = true;
+  channel_.control.leave.store(1, std::memory_order_release);
+  wake();
 }
 
-std::shared_ptr<detail::Failure const> Crew::collect(std::function<void(Work, detail::Outcome)> const& deliver) {
+std::shared_ptr<detail::Failure const> Crew::collect(
+    std::function<void(Work, detail::Outcome)> const& deliver) {
   std::shared_ptr<detail::Failure const> failed_start;
   bool collected = false;
-  while (auto const record = results_.peek()) {
+  while (auto const record = condemned_ ? std::nullopt : results_.peek()) {
     auto const message = read(*record);
     detail::Payload payload;
     if (message.block == 0) {
@@ -90,21 +94,25 @@ std::shared_ptr<detail::Failure const> Crew::collect(std::function<void(Work, de
     } else if (message.kind == Kind::unready) {
       failed_start = std::make_shared<detail::Failure const>(
           detail::Failure{detail::Failure::Kind::broken_pool,
-                          fmt::format("cohort: the initializer failed in worker {}", describe()), std::move(payload)});
+                          fmt::format("cohort: the initializer failed in worker {}", describe()),
+                          std::move(payload),
+                          {}});
     } else {
       if (given_.empty() || given_.front().work.id != message.id)
         throw RuntimeError(fmt::format("cohort: worker {} sent a result out of order", describe()));
       auto work = std::move(given_.front().work);
       given_.pop_front();
-      auto const kind = message.kind == Kind::value ? detail::Outcome::Kind::value : detail::Outcome::Kind::exception;
+      auto const kind =
+          message.kind == Kind::value ? detail::Outcome::Kind::value : detail::Outcome::Kind::exception;
       deliver(std::move(work), {kind, std::move(payload), nullptr});
     }
     results_.pop();
     collected = true;
   }
+  if (!collected) return failed_start;
   Bell& bell = channel_.control.results;
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (collected && bell.state.load(std::memory_order_relaxed) == Bell::asleep) bell.ring();
+  if (bell.state.load(std::memory_order_relaxed) == Bell::asleep) bell.ring();
   return failed_start;
 }
 
@@ -116,14 +124,11 @@ std::optional<Work> Crew::take_back() {
   return work;
 }
 
-std::deque<Work> Crew::take_all(std::optional<Work>& running) {
-  std::deque<Work> rest;
+Crew::Rest Crew::take_all() {
+  Rest rest;
   for (auto& given : given_) {
-    bool const started = tasks_.state(given.position) == memory::RecordState::started;
-    if (started && !running)
-      running = std::move(given.work);
-    else
-      rest.push_back(std::move(given.work));
+    auto& part = tasks_.revoke(given.position) ? rest.waiting : rest.begun;
+    part.push_back(std::move(given.work));
   }
   given_.clear();
   return rest;

@@ -18,18 +18,20 @@
 #include <condition_variable>
 #include <map>
 #include <new>
+#include <set>
 #include <thread>
 
 /// The engine: dispatcher, collector and death warden in one object under one lock.
 ///
-///   submit() -> queue -> dispatch() -> ring of the least loaded worker ... worker ... results ring -> collect() -> Sink
+///   submit() -> queue -> dispatch() -> ring of the least loaded worker ... worker ... results ring ->
+///   collect() -> Sink
 ///
-/// Who collects? Whoever waits: a thread in wait() leads, sleeping on the leader's bell; further ones sleep on
-/// `followers_` until the leader has their outcome or leaves. While nobody waits, the reserve thread collects. A
-/// worker wakes exactly one of them, so a round trip costs one wake-up each way.
+/// Who collects? Whoever waits: a thread in wait() leads, sleeping on the leader's bell; further ones sleep
+/// on `followers_` until the leader has their outcome or leaves. While nobody waits, the reserve thread
+/// collects. A worker wakes exactly one of them, so a round trip costs one wake-up each way.
 ///
-/// A worker's end comes from the death monitor: `on_worker_end` reads the dead rings, fails the one task that was
-/// running, hands the others out again and starts a new worker.
+/// A worker's end comes from the death monitor: `on_worker_end` reads the dead rings, fails the one task that
+/// was running, hands the others out again and starts a new worker.
 namespace cohort::workers {
 namespace {
 
@@ -38,8 +40,8 @@ using detail::Outcome;
 using Lock = std::unique_lock<std::mutex>;
 using namespace std::chrono_literals;
 
-/// Tasks a worker has in its ring beyond the one it runs: enough to hide the way there and back, and they can be
-/// taken back as long as they have not begun.
+/// Tasks a worker has in its ring beyond the one it runs: enough to hide the way there and back, and they can
+/// be taken back as long as they have not begun.
 constexpr std::size_t tasks_ahead = 32;
 /// Workers that may end one after the other before they were ready; then the pool is broken.
 constexpr int failed_starts_allowed = 3;
@@ -47,6 +49,8 @@ constexpr int failed_starts_allowed = 3;
 constexpr auto grace = 300ms;
 /// How long to sleep where no wake-up can be lost: the monitor repeats those of the dead.
 constexpr auto undisturbed = std::chrono::hours(1);
+
+std::shared_ptr<Failure const> terminated();
 
 class ProcessEngine final : public detail::Engine, public std::enable_shared_from_this<ProcessEngine> {
  public:
@@ -61,23 +65,22 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
   }
 
   void start() {
-    Lock lock(mutex_);
     try {
+      Lock const lock(mutex_);
       while (crews_.size() < options_.workers) hire();
+      reserve_ = os::start_thread("cohort-reserve", [this] { run_reserve(); });
     } catch (...) {
-      lock.unlock();
       terminate();
       join();
       throw;
     }
-    reserve_ = os::start_thread("cohort-reserve", [this] { run_reserve(); });
   }
 
   unsigned worker_count() const override { return options_.workers; }
   bool is_here() const override { return process_ == ::getpid(); }
   std::mutex& mutex() override { return mutex_; }
 
-  void submit(detail::Payload task, char const* label, std::shared_ptr<detail::Sink> sink,
+  void submit(detail::Payload task, detail::TaskLabel label, std::shared_ptr<detail::Sink> sink,
               std::size_t index) override;
   bool wait(detail::Sink& sink, std::optional<Timeout::Clock::time_point> deadline) override;
   void close() override;
@@ -87,7 +90,10 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
  private:
   enum class Phase { running, closed, terminated };
 
+  void check_here() const;
+
   // Every function below is called with the lock held, unless it takes it.
+  bool is_spent(Crew const& crew) const;
   void hire();
   void refill();
   void dispatch();
@@ -114,7 +120,7 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
 
   std::mutex mutex_;
   Phase phase_ = Phase::running;
-  std::shared_ptr<Failure const> broken_;
+  std::shared_ptr<Failure const> over_;  ///< why nothing is run any more: broken, or terminated
   int failed_starts_ = 0;
   std::uint64_t last_crew_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Crew>> crews_;
@@ -126,68 +132,97 @@ class ProcessEngine final : public detail::Engine, public std::enable_shared_fro
   std::condition_variable followers_;
   std::thread reserve_;
   bool stopping_ = false;
+  std::mutex stopping_turn_;
 
   std::thread callbacks_thread_;
   std::condition_variable callbacks_wanted_;
   std::deque<std::shared_ptr<detail::Sink>> callbacks_;
   std::size_t callbacks_due_ = 0;
+  std::size_t burials_ = 0;  ///< dead crews that are being given back
 };
 
-// ---- handing out ----------------------------------------------------------------------------------------------
+// ---- handing out ----
 
-void ProcessEngine::submit(detail::Payload task, char const* label, std::shared_ptr<detail::Sink> sink,
+/// A forked child has a copy of the engine, but neither its threads nor its workers, and its lock may be
+/// held.
+void ProcessEngine::check_here() const {
+  if (!is_here())
+    throw RuntimeError(
+        "cohort: this pool belongs to the process that made it; make one in each process that needs it");
+}
+
+void ProcessEngine::submit(detail::Payload task, detail::TaskLabel label, std::shared_ptr<detail::Sink> sink,
                            std::size_t index) {
+  check_here();
   Lock lock(mutex_);
-  if (phase_ != Phase::running) throw ValueError("cohort: Pool not running: it was closed or terminated");
-  if (broken_) std::rethrow_exception(broken_->error());
+  // What continues an iteration that was begun before is still taken by a closed pool.
+  if (phase_ == Phase::terminated || (phase_ == Phase::closed && !sink->begun))
+    throw ValueError("cohort: Pool not running: it was closed or terminated");
+  if (over_) std::rethrow_exception(over_->error());
+  if (sink->callback && !callbacks_thread_.joinable())
+    callbacks_thread_ = os::start_thread("cohort-callback", [this] { run_callbacks(); });
+  sink->begun = true;
   queue_.push_back({++last_task_, std::move(task), label, std::move(sink), index});
   ++outstanding_;
   refill();
   dispatch();
 }
 
+/// Whether it has had all the tasks that one worker may have.
+bool ProcessEngine::is_spent(Crew const& crew) const {
+  return options_.max_tasks && crew.tasks_taken() >= *options_.max_tasks;
+}
+
 /// Gives the oldest tasks to the workers with least to do.
 void ProcessEngine::dispatch() {
+  std::set<Crew*> without_room;
   while (!queue_.empty()) {
     Crew* best = nullptr;
     for (auto const& [number, crew] : crews_) {
-      bool const full = crew->load() > tasks_ahead || crew->is_leaving() ||
-                        (options_.max_tasks && crew->tasks_taken() >= *options_.max_tasks);
+      bool const full = crew->load() > tasks_ahead || crew->is_leaving() || crew->is_condemned() ||
+                        is_spent(*crew) || without_room.contains(crew.get());
       if (!full && (best == nullptr || crew->load() < best->load())) best = crew.get();
     }
-    if (best == nullptr || !best->give(queue_.front())) return;
-    queue_.pop_front();
-    best->wake();
-    if (options_.max_tasks && best->tasks_taken() >= *options_.max_tasks) best->tell_to_leave();
+    if (best == nullptr) break;
+    if (best->give(queue_.front())) {
+      queue_.pop_front();
+      best->wake();
+    } else {
+      without_room.insert(best);
+    }
   }
-  balance();
+  if (queue_.empty()) balance();
+  for (auto const& [number, crew] : crews_)
+    if (!crew->is_leaving() && is_spent(*crew)) crew->tell_to_leave();
 }
 
 /// A worker without tasks gets half of what waits behind the task of another.
 void ProcessEngine::balance() {
   for (auto const& [number, idle] : crews_) {
-    if (idle->load() != 0 || idle->is_leaving()) continue;
+    if (idle->load() != 0 || idle->is_leaving() || idle->is_condemned() || is_spent(*idle)) continue;
     auto const busiest = std::max_element(crews_.begin(), crews_.end(), [](auto const& a, auto const& b) {
       return a.second->load() < b.second->load();
     });
     Crew& donor = *busiest->second;
-    if (donor.load() < 2 || donor.is_leaving()) return;
+    if (donor.load() < 2) return;
     std::deque<Work> moved;
     for (std::size_t left = donor.load() / 2; left != 0; --left) {
       auto work = donor.take_back();
       if (!work) break;
       moved.push_front(std::move(*work));
     }
-    while (!moved.empty() && idle->give(moved.front())) moved.pop_front();
-    queue_.insert(queue_.begin(), std::make_move_iterator(moved.begin()), std::make_move_iterator(moved.end()));
+    while (!moved.empty() && !is_spent(*idle) && idle->give(moved.front())) moved.pop_front();
+    queue_.insert(queue_.begin(), std::make_move_iterator(moved.begin()),
+                  std::make_move_iterator(moved.end()));
     idle->wake();
   }
 }
 
-// ---- collecting -----------------------------------------------------------------------------------------------
+// ---- collecting ----
 
 bool ProcessEngine::has_results() const {
-  return std::any_of(crews_.begin(), crews_.end(), [](auto const& crew) { return crew.second->has_results(); });
+  return std::any_of(crews_.begin(), crews_.end(),
+                     [](auto const& crew) { return crew.second->has_results(); });
 }
 
 void ProcessEngine::collect() {
@@ -198,12 +233,14 @@ void ProcessEngine::collect() {
 
 void ProcessEngine::collect_from(Crew& crew) {
   try {
+    bool const was_ready = crew.is_ready();
     auto const failed_start =
         crew.collect([this](Work work, Outcome outcome) { deliver(std::move(work), std::move(outcome)); });
-    if (crew.is_ready()) failed_starts_ = 0;
+    if (!was_ready && crew.is_ready()) failed_starts_ = 0;
     if (failed_start) fail_all(failed_start);
   } catch (std::exception const&) {
     // What came from the worker is no message. Its end settles the rest.
+    crew.condemn();
     crew.signal(SIGKILL);
   }
 }
@@ -214,8 +251,6 @@ void ProcessEngine::deliver(Work work, Outcome outcome) {
   --outstanding_;
   if (!sink.ready()) return;
   if (sink.callback && !sink.called_back) {
-    if (!callbacks_thread_.joinable()) 
-      callbacks_thread_ = os::start_thread("cohort-callback", [this] { run_callbacks(); });
     ++callbacks_due_;
     callbacks_.push_back(std::move(work.sink));
     callbacks_wanted_.notify_one();
@@ -230,12 +265,15 @@ void ProcessEngine::fail(Work work, std::shared_ptr<Failure const> failure) {
 
 /// Breaks or ends the pool: every task that was handed in fails.
 void ProcessEngine::fail_all(std::shared_ptr<Failure const> failure) {
-  if (failure->kind == Failure::Kind::broken_pool) broken_ = failure;
+  over_ = failure;
   for (auto const& [number, crew] : crews_) {
-    std::optional<Work> running;
-    auto works = crew->take_all(running);
-    if (running) fail(std::move(*running), failure);
-    for (auto& work : works) fail(std::move(work), failure);
+    auto [begun, waiting] = crew->take_all();
+    for (auto& work : begun) {
+      crew->keep(std::move(work.payload));  // its worker may be reading it
+      fail(std::move(work), failure);
+    }
+    for (auto& work : waiting) fail(std::move(work), failure);
+    crew->condemn();
     crew->signal(SIGTERM);
   }
   while (!queue_.empty()) {
@@ -252,13 +290,14 @@ void ProcessEngine::announce() {
   bells_.announce();
 }
 
-// ---- waiting --------------------------------------------------------------------------------------------------
+// ---- waiting ----
 
 namespace {
 bool is_ready(detail::Sink const& sink) { return sink.ready() && (!sink.callback || sink.called_back); }
 }  // namespace
 
 bool ProcessEngine::wait(detail::Sink& sink, std::optional<Timeout::Clock::time_point> deadline) {
+  check_here();
   Lock lock(mutex_);
   if (!leading_) collect();
   for (;;) {
@@ -274,28 +313,35 @@ bool ProcessEngine::wait(detail::Sink& sink, std::optional<Timeout::Clock::time_
 }
 
 void ProcessEngine::lead(Lock& lock, detail::Sink& sink, os::Deadline deadline) {
-  leading_ = true;
   Bell& bell = bells_.leader;
-  bell.state.store(Bell::awake, std::memory_order_relaxed);
-  for (;;) {
-    collect();
-    if (is_ready(sink) || (deadline && Timeout::Clock::now() >= *deadline)) break;
-    auto const seen = bell.word.load(std::memory_order_acquire);
-    bell.state.store(Bell::asleep, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (!has_results()) {
-      lock.unlock();
-      os::futex_wait(bell.word, seen, deadline);
-      lock.lock();
+  struct Leadership {
+    ProcessEngine& engine;
+    ~Leadership() {
+      engine.bells_.leader.state.store(Bell::absent, std::memory_order_relaxed);
+      engine.leading_ = false;
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      engine.followers_.notify_all();  // one of them leads from here
     }
+  };
+  {
+    Leadership const leadership{*this};
+    leading_ = true;
     bell.state.store(Bell::awake, std::memory_order_relaxed);
+    for (;;) {
+      collect();
+      if (is_ready(sink) || (deadline && Timeout::Clock::now() >= *deadline)) break;
+      auto const seen = bell.word.load(std::memory_order_acquire);
+      bell.state.store(Bell::asleep, std::memory_order_relaxed);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (!has_results()) {
+        lock.unlock();
+        os::futex_wait(bell.word, seen, deadline);
+        lock.lock();
+      }
+      bell.state.store(Bell::awake, std::memory_order_relaxed);
+    }
   }
-  bell.state.store(Bell::absent, std::memory_order_relaxed);
-  leading_ = false;
-  // Results whose workers saw this thread awake, and so told nobody.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  collect();
-  followers_.notify_all();  // one of them leads from here
+  collect();  // results whose workers saw this thread awake, and so told nobody
 }
 
 /// Collects as long as nobody else does.
@@ -345,47 +391,59 @@ void ProcessEngine::stop_threads() {
     callbacks_wanted_.notify_all();
   }
   bells_.reserve.ring();
+  std::lock_guard const turn(stopping_turn_);  // two may join the pool at once
   if (reserve_.joinable()) reserve_.join();
   if (callbacks_thread_.joinable()) callbacks_thread_.join();
 }
 
-// ---- workers come and go --------------------------------------------------------------------------------------
+// ---- workers come and go ----
 
 void ProcessEngine::hire() {
   auto const number = ++last_crew_;
   auto const on_end = [engine = weak_from_this(), number] {
     if (auto const self = engine.lock()) self->on_worker_end(number);
   };
-  crews_[number] = std::make_unique<Crew>(options_.start_method, bells_block_.offset, options_.initializer, on_end);
+  auto crew =
+      std::make_unique<Crew>(options_.start_method, bells_block_.offset, options_.initializer, on_end);
+  crews_.emplace(number, std::move(crew));
 }
 
-/// Brings the pool back to its number of workers. Where that cannot be done, a pool that still has some goes on and
-/// tries again later; one without any is broken.
+/// Brings the pool back to its number of workers. Where that cannot be done, a pool that still has some goes
+/// on and tries again later; one without any is broken.
 void ProcessEngine::refill() {
-  if (broken_ || phase_ == Phase::terminated || start::is_exiting()) return;
+  if (over_) return;
+  if (start::is_exiting()) {
+    if (crews_.empty()) fail_all(terminated());
+    return;
+  }
   if (phase_ == Phase::closed && outstanding_ == 0) return;
   try {
     while (crews_.size() < options_.workers) hire();
   } catch (std::exception const& error) {
-    std::erase_if(crews_, [](auto const& crew) { return crew.second == nullptr; });
     if (!crews_.empty()) return;
-    fail_all(std::make_shared<Failure const>(Failure{
-        Failure::Kind::broken_pool, fmt::format("cohort: no worker can be started: {}", error.what()), {}}));
+    fail_all(std::make_shared<Failure const>(
+        Failure{Failure::Kind::broken_pool,
+                fmt::format("cohort: no worker can be started: {}", error.what()),
+                {},
+                {}}));
   }
 }
 
 void ProcessEngine::on_worker_end(std::uint64_t number) {
-  std::unique_ptr<Crew> dead;  // outlives the lock
   Lock lock(mutex_);
   auto const found = crews_.find(number);
   if (found == crews_.end()) return;
-  dead = std::move(found->second);
-  collect_from(*dead);
+  auto dead = std::move(found->second);
   crews_.erase(found);
+  ++burials_;
+  collect_from(*dead);
   mourn(*dead);
   refill();
-  dispatch();
-  dismiss_if_done();
+  collect();
+  lock.unlock();
+  dead.reset();  // without the lock: it waits for calls like this one
+  lock.lock();
+  --burials_;
   announce();
 }
 
@@ -397,27 +455,30 @@ std::string describe_end(int exitcode) {
 
 /// Settles what a dead worker leaves: the task it was at fails, the others go back to the head of the queue.
 void ProcessEngine::mourn(Crew& crew) {
-  std::optional<Work> running;
-  auto rest = crew.take_all(running);
-  queue_.insert(queue_.begin(), std::make_move_iterator(rest.begin()), std::make_move_iterator(rest.end()));
+  auto [begun, waiting] = crew.take_all();
   auto const end = describe_end(crew.settle());
   auto const who = crew.describe();
-  if (running) {
-    auto const task = fmt::format("task {}, {}", running->id, detail::demangle(running->label));
-    fail(std::move(*running), std::make_shared<Failure const>(Failure{
-                                  Failure::Kind::broken_pool,
-                                  fmt::format("cohort: worker {} {} while it ran {}", who, end, task), {}}));
+  for (auto& work : begun) {
+    auto const message = fmt::format("cohort: worker {} {} while it ran task {}, ", who, end, work.id);
+    auto const label = work.label;
+    fail(std::move(work),
+         over_ ? over_
+               : std::make_shared<Failure const>(Failure{Failure::Kind::broken_pool, message, {}, label}));
   }
-  if (crew.is_ready() || phase_ == Phase::terminated || broken_) return;
+  queue_.insert(queue_.begin(), std::make_move_iterator(waiting.begin()),
+                std::make_move_iterator(waiting.end()));
+  if (over_) return fail_all(over_);
+  if (crew.is_ready() || crew.is_leaving()) return;
   if (++failed_starts_ < failed_starts_allowed) return;
   fail_all(std::make_shared<Failure const>(
       Failure{Failure::Kind::broken_pool,
-              fmt::format("cohort: {} workers in a row ended before they were ready; the last, {}, {}", failed_starts_,
-                          who, end),
+              fmt::format("cohort: {} workers in a row ended before they were ready; the last, {}, {}",
+                          failed_starts_, who, end),
+              {},
               {}}));
 }
 
-// ---- the end --------------------------------------------------------------------------------------------------
+// ---- the end ----
 
 /// Once a closed pool has nothing left to do its workers may go.
 void ProcessEngine::dismiss_if_done() {
@@ -427,27 +488,38 @@ void ProcessEngine::dismiss_if_done() {
 }
 
 void ProcessEngine::close() {
+  check_here();
   Lock lock(mutex_);
   if (phase_ == Phase::running) phase_ = Phase::closed;
   dismiss_if_done();
 }
 
+std::shared_ptr<Failure const> terminated() {
+  return std::make_shared<Failure const>(
+      Failure{Failure::Kind::terminated, "cohort: the pool was terminated before this task ended", {}, {}});
+}
+
 void ProcessEngine::terminate() {
+  check_here();
   Lock lock(mutex_);
   if (phase_ == Phase::terminated) return;
   phase_ = Phase::terminated;
-  fail_all(std::make_shared<Failure const>(
-      Failure{Failure::Kind::terminated, "cohort: the pool was terminated before this task ended", {}}));
+  fail_all(terminated());
 }
 
 void ProcessEngine::join() {
+  check_here();
   {
     Lock lock(mutex_);
-    if (phase_ == Phase::running) throw ValueError("cohort: Pool is still running: call close() or terminate() first");
-    auto const gone = [this] { return crews_.empty() && callbacks_due_ == 0; };
-    if (phase_ == Phase::terminated && !followers_.wait_for(lock, grace, gone))
-      for (auto const& [number, crew] : crews_) crew->signal(SIGKILL);
-    followers_.wait(lock, gone);
+    if (phase_ == Phase::running)
+      throw ValueError("cohort: Pool is still running: call close() or terminate() first");
+    if (std::this_thread::get_id() == callbacks_thread_.get_id())
+      throw RuntimeError("cohort: a callback of the pool cannot wait for the pool's end");
+    auto const gone = [this] { return crews_.empty() && burials_ == 0 && callbacks_due_ == 0; };
+    // A worker whose pool is over has SIGTERM; one that does not go is killed.
+    while (!followers_.wait_for(lock, grace, gone))
+      if (over_)
+        for (auto const& [number, crew] : crews_) crew->signal(SIGKILL);
   }
   stop_threads();
 }

@@ -2,6 +2,10 @@
 #include <cohort/detail/exceptions.hpp>
 #include <cohort/detail/outcome.hpp>
 
+#include "errors/symbols.hpp"
+
+#include <cohort/detail/type_name.hpp>
+
 #include <unistd.h>
 
 namespace cohort::detail {
@@ -18,10 +22,19 @@ std::exception_ptr load_error(Payload const& payload) {
 
 }  // namespace
 
+std::string TaskLabel::name() const {
+  if (code != nullptr) {
+    auto const places = errors::places_at(reinterpret_cast<std::uintptr_t>(code));
+    if (!places.empty()) return demangle(places.back().function.c_str());
+  }
+  return demangle(type->name());
+}
+
 std::exception_ptr Failure::error() const {
   try {
     if (kind == Kind::terminated) throw RuntimeError(message);
-    if (cause.size() == 0) throw futures::BrokenProcessPool(message);
+    if (cause.size() == 0)
+      throw futures::BrokenProcessPool(message + (task.type != nullptr ? task.name() : ""));
     try {
       std::rethrow_exception(load_error(cause));
     } catch (std::exception const& error) {
@@ -41,7 +54,8 @@ std::exception_ptr Outcome::error() const {
 
 void run_callback(std::function<void()> const& callback) {
   Backtrace trace;
-  if (auto const error = run_guarded(callback, trace)) report_uncaught("callback of a pool", ::getpid(), error, trace);
+  if (auto const error = run_guarded(callback, trace))
+    report_uncaught("callback of a pool", ::getpid(), error, trace);
 }
 
 namespace {

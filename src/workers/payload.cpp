@@ -24,11 +24,14 @@ void PayloadWriter::restart() {
   if (block_ != 0) memory::free(std::exchange(block_, 0));
   begin_ = at_ = small_.data();
   end_ = begin_ + small_.size();
+  shared.reset();  // the next message knows nothing of this one's objects
+  depth = 0;
 }
 
 void PayloadWriter::overflow(void const* source, std::size_t count) {
   auto const written = size();
-  auto const block = memory::allocate(std::max(written + count, 4 * written));
+  auto const block =
+      memory::allocate(std::max(written + count, written < (1 << 20) ? 4 * written : 2 * written));
   std::byte* const target = memory::arena().base() + block.offset;
   std::memcpy(target, begin_, written);
   if (block_ != 0) memory::free(block_);

@@ -13,9 +13,9 @@ namespace {
 
 /// The worker's side of its channel. It runs on the one thread of the process.
 ///
-/// A task's record is claimed before the task is looked at, and stays in the ring until its result is published: so
-/// the engine can tell from the ring of a dead worker which task killed it, which it never saw, and that no other
-/// can be lost.
+/// A task's record is claimed before the task is looked at, and stays in the ring until its result is
+/// published: so the engine can tell from the ring of a dead worker which task killed it, which it never saw,
+/// and that no other can be lost.
 class Worker {
  public:
   explicit Worker(WorkerOrder const& order)
@@ -33,11 +33,9 @@ class Worker {
   }
 
   void run() {
-    for (;;) {
-      auto const record = next();
+    while (auto const record = next()) {
       if (!tasks_.start(*record)) continue;  // taken back
       auto const message = read(*record);
-      if (message.kind == Kind::leave) return;
       bool const succeeded = guarded([&] {
         detail::Reader reader(message.bytes);
         detail::load_entry<detail::Call>(reader).run(reader, writer_);
@@ -49,27 +47,34 @@ class Worker {
 
  private:
   /// Runs user code; if it throws, the exception is what has been written afterwards.
-  template <class F>
-  bool guarded(F body) {
+  template <class F> bool guarded(F body) {
     detail::Backtrace trace;
     auto const error = detail::run_guarded(body, trace);
     if (!error) return true;
     writer_.restart();
-    detail::save_exception(writer_, error, trace);
+    try {
+      detail::save_exception(writer_, error, trace);
+    } catch (std::bad_alloc const&) {  // no shared memory: without the trace it fits into the ring
+      writer_.restart();
+      detail::save_exception(writer_, error, {});
+    }
     return false;
   }
 
+  /// The next task; none when this worker is to leave.
   std::optional<memory::RingRecord> next() {
+    Bell& bell = channel_.control.tasks;
     for (;;) {
+      // In this order: what was given before the word to leave is still done.
+      bool leave = channel_.control.leave.load(std::memory_order_acquire) != 0;
       if (auto record = tasks_.peek()) return record;
-      Bell& bell = channel_.control.tasks;
+      if (leave) return std::nullopt;
       auto const seen = bell.word.load(std::memory_order_acquire);
-      bell.state.store(Bell::asleep, std::memory_order_seq_cst);
+      bell.state.store(Bell::asleep, std::memory_order_relaxed);
       std::atomic_thread_fence(std::memory_order_seq_cst);
-      auto record = tasks_.peek();
-      if (!record) bell.sleep(seen, std::nullopt);
+      leave = channel_.control.leave.load(std::memory_order_acquire) != 0;
+      if (!leave && !tasks_.peek()) bell.sleep(seen);
       bell.state.store(Bell::awake, std::memory_order_relaxed);
-      if (record) return record;
     }
   }
 
@@ -82,7 +87,7 @@ class Worker {
       bell.state.store(Bell::asleep, std::memory_order_seq_cst);
       std::atomic_thread_fence(std::memory_order_seq_cst);
       if (post(results_, kind, id, payload)) break;
-      bell.sleep(seen, std::nullopt);
+      bell.sleep(seen);
     }
     channel_.control.results.state.store(Bell::awake, std::memory_order_relaxed);
     payload.release_block();
@@ -99,7 +104,8 @@ class Worker {
 }  // namespace
 
 void work(WorkerOrder order) {
-  // A process group of its own: a Ctrl-C is for the program, and the children of tasks can be signalled with it.
+  // A process group of its own: a Ctrl-C is for the program, and the children of tasks can be signalled with
+  // it.
   ::setpgid(0, 0);
   start::allow_children();
   Worker worker(order);

@@ -1,3 +1,4 @@
+// labels: thread
 /// connection::wait: connections, descriptors and both together.
 #include <catch2/catch.hpp>
 

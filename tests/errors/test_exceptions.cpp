@@ -1,3 +1,4 @@
+// labels: thread
 #include <catch2/catch.hpp>
 #include <cohort/detail/exceptions.hpp>
 

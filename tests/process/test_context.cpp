@@ -30,11 +30,12 @@ TEST_CASE("a context starts processes by its own method, which is not the progra
   for (std::string const method : {"fork", "spawn", "forkserver"}) {
     auto const context = mp::get_context(method);
     auto [here, there] = context.Pipe(false);
-    auto process = context.Process({.name = "of a context"},
-                                   [](mp::Connection to) { to.send(std::pair(mp::get_start_method(), touched)); },
-                                   there);
+    auto process = context.Process(
+        {.name = "of a context"},
+        [](mp::Connection to) { to.send(std::pair(mp::get_start_method(), touched)); }, there);
     process.start();
-    CHECK(here.recv<std::pair<std::string, int>>() == std::pair(std::string("forkserver"), method == "fork" ? 1 : 0));
+    CHECK(here.recv<std::pair<std::string, int>>() ==
+          std::pair(std::string("forkserver"), method == "fork" ? 1 : 0));
     process.join();
   }
 }

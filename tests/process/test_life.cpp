@@ -13,7 +13,8 @@
 #include "support/eventually.hpp"
 #include "support/proc.hpp"
 
-/// What becomes of the children when the program ends, in each way that a program can end. (failure-model, rows 8, 15)
+/// What becomes of the children when the program ends, in each way that a program can end. (failure-model,
+/// rows 8, 15)
 
 using namespace std::chrono_literals;
 using cohort::test::eventually;

@@ -1,6 +1,6 @@
-#include <cohort/multiprocessing.hpp>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <cohort/multiprocessing.hpp>
 
 #include <csignal>
 #include <cstdlib>
@@ -61,9 +61,11 @@ TEST_CASE("a process runs a function with its arguments") {
 
 TEST_CASE("a process runs lambdas, partials and function objects") {
   FOR_EACH_START_METHOD();
-  CHECK(receive_from([](mp::Connection to, int n) { to.send(fmt::format("lambda {}", n)); }, 7) == "lambda 7");
+  CHECK(receive_from([](mp::Connection to, int n) { to.send(fmt::format("lambda {}", n)); }, 7) ==
+        "lambda 7");
   auto [here, there] = mp::Pipe(false);
-  mp::Process process(cohort::partial([](std::string word, mp::Connection to) { to.send(word); }, "bound"), there);
+  mp::Process process(cohort::partial([](std::string word, mp::Connection to) { to.send(word); }, "bound"),
+                      there);
   process.start();
   CHECK(here.recv<std::string>() == "bound");
   process.join();
@@ -139,7 +141,8 @@ TEST_CASE("the representation is Python's") {
   CHECK(fmt::format("{}", process) == fmt::format("<Process name='p' parent={} initial daemon>", me));
   process.start();
   auto const pid = *process.pid();
-  CHECK(fmt::format("{}", process) == fmt::format("<Process name='p' pid={} parent={} started daemon>", pid, me));
+  CHECK(fmt::format("{}", process) ==
+        fmt::format("<Process name='p' pid={} parent={} started daemon>", pid, me));
   process.terminate();
   process.join();
   CHECK(fmt::format("{}", process) ==
@@ -173,16 +176,17 @@ TEST_CASE("calls that come too early, twice or too late are refused") {
 TEST_CASE("a daemonic process may not have children") {
   FOR_EACH_START_METHOD();
   auto [here, there] = mp::Pipe(false);
-  mp::Process process({.daemon = true},
-                      [](mp::Connection to) {
-                        mp::Process child(wait_for_ever);
-                        try {
-                          child.start();
-                        } catch (cohort::AssertionError const& error) {
-                          to.send(std::string(error.what()));
-                        }
-                      },
-                      there);
+  mp::Process process(
+      {.daemon = true},
+      [](mp::Connection to) {
+        mp::Process child(wait_for_ever);
+        try {
+          child.start();
+        } catch (cohort::AssertionError const& error) {
+          to.send(std::string(error.what()));
+        }
+      },
+      there);
   process.start();
   CHECK(here.recv<std::string>() == "cohort: daemonic processes are not allowed to have children");
   process.join();

@@ -42,7 +42,8 @@ TEST_CASE("a subclass runs its own run, with its data") {
   WithoutData plain;
   CHECK_THAT(plain.name(), Contains("WithoutData-"));
   CHECK(exitcode(plain) == 11);
-  CHECK_THAT(fmt::format("{}", plain), Contains("<WithoutData name='WithoutData-") && Contains("exitcode=11"));
+  CHECK_THAT(fmt::format("{}", plain),
+             Contains("<WithoutData name='WithoutData-") && Contains("exitcode=11"));
   WithoutData named({.name = "n", .daemon = true});
   CHECK(named.daemon());
   CHECK(exitcode(named) == 11);

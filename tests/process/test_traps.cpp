@@ -1,10 +1,10 @@
-#include <cohort/multiprocessing.hpp>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cohort/multiprocessing.hpp>
 
 #include <csignal>
 #include <cstdlib>
@@ -78,10 +78,11 @@ TEST_CASE("exit codes survive an ignored SIGCHLD") {
   CAPTURE(handling);
   struct sigaction action {
   }, before;
-  action.sa_handler = handling == 0 ? SIG_IGN : handling == 1 ? SIG_DFL : [](int) {
-    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-    }
-  };
+  action.sa_handler = handling == 0   ? SIG_IGN
+                      : handling == 1 ? SIG_DFL
+                                      : [](int) {
+                                          while (::waitpid(-1, nullptr, WNOHANG) > 0) {}
+                                        };
   action.sa_flags = handling == 1 ? SA_NOCLDWAIT : SA_RESTART;
   ::sigaction(SIGCHLD, &action, &before);
   CHECK(exitcode_of(do_nothing) == 0);
@@ -208,8 +209,7 @@ TEST_CASE("a fork server killed at any moment loses no start and doubles none") 
       }
     } catch (cohort::RuntimeError const&) {
       // The server was killed again and again while it started this one: said, and nothing was started.
-    } catch (std::system_error const&) {
-    }
+    } catch (std::system_error const&) {}
   }
   over = true;
   killer.join();
@@ -244,8 +244,8 @@ TEST_CASE("a fork server's child owns the robust mutexes it locks, by its own th
   mp::set_start_method("forkserver", true);
   int const file = ::memfd_create("mutex", MFD_CLOEXEC);
   REQUIRE(::ftruncate(file, 4096) == 0);
-  auto* const mutex = static_cast<pthread_mutex_t*>(
-      ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+  auto* const mutex =
+      static_cast<pthread_mutex_t*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
   pthread_mutexattr_t attributes;
   ::pthread_mutexattr_init(&attributes);
   ::pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
@@ -282,7 +282,7 @@ TEST_CASE("the fork server runs the preload once, before its children") {
   mp::set_forkserver_preload([] { throw std::runtime_error("no table"); });
   cohort::test::CapturedStderr captured;
   CHECK(exitcode_of(exit_with, 4) == 4);
-  CHECK_THAT(captured.text(), Contains("preload failed") && Contains("no table"));
+  CHECK_THAT(captured.text(), Contains("forkserver preload") && Contains("no table"));
   cohort::start::stop_fork_server();
   mp::set_forkserver_preload({});
 }
@@ -296,8 +296,7 @@ TEST_CASE("a process that forks by itself is not its children's parent") {
     try {
       process.join();
       ::_exit(1);
-    } catch (cohort::AssertionError const&) {
-    }
+    } catch (cohort::AssertionError const&) {}
     ::_exit(mp::active_children().empty() ? 0 : 2);
   }
   int status = 0;

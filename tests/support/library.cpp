@@ -1,17 +1,20 @@
 #include "support/library.hpp"
 
 #include "connection/bell.hpp"
-#include "memory/arena.hpp"
 #include "start/monitor.hpp"
 #include "start/start.hpp"
 
 namespace cohort::test {
 
 void settle_library() {
-  memory::arena();             // made with the first process, and kept to the end
-  connection::current_bell();  // made with the first wait
   start::stop_fork_server();
   start::rest_monitor();
+}
+
+bool is_kept(int descriptor, std::string_view target) {
+  if (target.starts_with("/memfd:cohort-arena")) return true;
+  auto const bell = connection::current_bell();
+  return bell && bell->get() == descriptor;
 }
 
 }  // namespace cohort::test

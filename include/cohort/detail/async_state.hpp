@@ -9,15 +9,21 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <ranges>
 #include <utility>
 #include <vector>
 
 /// What stands behind the results of a pool: the outcomes, decoded where and when somebody asks for them.
 namespace cohort::detail {
 
+/// Whether values can be copied. Containers say so of themselves whatever they hold.
+template <class T> inline constexpr bool copies = std::is_copy_constructible_v<T>;
+template <std::ranges::range T>
+requires(!std::same_as<std::ranges::range_value_t<T>, T>) inline constexpr bool copies<T> =
+    std::is_copy_constructible_v<T> && copies<std::ranges::range_value_t<T>>;
+
 /// A result that comes once. `R` is what the outcomes are decoded to, on the thread that asks first.
-template <class R>
-class AsyncState : public std::enable_shared_from_this<AsyncState<R>> {
+template <class R> class AsyncState : public std::enable_shared_from_this<AsyncState<R>> {
  public:
   using Decode = R(std::vector<Outcome>&);
   using Deadline = std::optional<Timeout::Clock::time_point>;
@@ -57,18 +63,27 @@ class AsyncState : public std::enable_shared_from_this<AsyncState<R>> {
   }
 
   R get(Timeout timeout) {
-    if (!wait(timeout.deadline())) throw TimeoutError("cohort: the result did not come in time");
-    if (auto const failed = error()) std::rethrow_exception(failed);
+    await(timeout);
     return copy();
+  }
+  /// The same where nobody else will ask: nothing is copied.
+  R take() {
+    await({});
+    return std::move(*value_);
   }
 
   std::shared_ptr<Gather> const sink;
 
  private:
+  void await(Timeout timeout) {
+    if (!wait(timeout.deadline())) throw TimeoutError("cohort: the result did not come in time");
+    if (auto const failed = error()) std::rethrow_exception(failed);
+  }
+
   /// A value that cannot be copied is there for the first who asks.
   R copy() {
     std::lock_guard const lock(mutex_);
-    if constexpr (std::is_copy_constructible_v<R>) {
+    if constexpr (copies<R>) {
       return *value_;
     } else {
       if (!value_) throw ValueError("cohort: a result that cannot be copied can be taken once only");
@@ -87,21 +102,18 @@ class AsyncState : public std::enable_shared_from_this<AsyncState<R>> {
 };
 
 /// The value of one call, or its exception.
-template <class R>
-R decode_value(Outcome& outcome) {
+template <class R> R decode_value(Outcome& outcome) {
   if (auto const error = outcome.error()) std::rethrow_exception(error);
   Reader reader(outcome.payload.bytes());
   return load<R>(reader);
 }
 
-template <class R>
-R decode_single(std::vector<Outcome>& outcomes) {
+template <class R> R decode_single(std::vector<Outcome>& outcomes) {
   return decode_value<R>(outcomes.front());
 }
 
 /// The values of chunks, one after the other; the first chunk that failed fails all.
-template <class V>
-std::vector<V> decode_chunks(std::vector<Outcome>& outcomes) {
+template <class V> std::vector<V> decode_chunks(std::vector<Outcome>& outcomes) {
   std::vector<V> all;
   for (auto& outcome : outcomes) {
     auto chunk = decode_value<std::vector<V>>(outcome);
@@ -111,8 +123,7 @@ std::vector<V> decode_chunks(std::vector<Outcome>& outcomes) {
 }
 
 /// Results that come one after the other from an input that is read as they are taken.
-template <class V>
-class StreamState {
+template <class V> class StreamState {
  public:
   /// Submits the next chunk to the stream; false when there is no more input.
   using Feed = std::function<bool(std::shared_ptr<Stream> const&)>;
@@ -127,12 +138,14 @@ class StreamState {
     while (values_.empty()) {
       fill();
       if (in_flight_ == 0) end();
-      if (!engine_->wait(*stream_, deadline)) throw TimeoutError("cohort: the next result did not come in time");
+      if (!engine_->wait(*stream_, deadline))
+        throw TimeoutError("cohort: the next result did not come in time");
       auto outcome = take();
       --in_flight_;
       fill();
       auto chunk = decode_value<std::vector<V>>(outcome);
-      values_.insert(values_.end(), std::make_move_iterator(chunk.begin()), std::make_move_iterator(chunk.end()));
+      values_.insert(values_.end(), std::make_move_iterator(chunk.begin()),
+                     std::make_move_iterator(chunk.end()));
     }
     V value = std::move(values_.front());
     values_.pop_front();

@@ -17,12 +17,10 @@ namespace cohort::detail {
 using Call = void(Reader&, Writer&);
 
 /// `void` where a value is needed.
-template <class R>
-using none_for_void = std::conditional_t<std::is_void_v<R>, NoneType, R>;
+template <class R> using none_for_void = std::conditional_t<std::is_void_v<R>, NoneType, R>;
 
 /// Calls and makes `None` of `void`.
-template <class F, class... A>
-auto call_value(F& function, A&&... arguments) {
+template <class F, class... A> auto call_value(F& function, A&&... arguments) {
   if constexpr (std::is_void_v<std::invoke_result_t<F&, A...>>) {
     std::invoke(function, std::forward<A>(arguments)...);
     return None;
@@ -32,8 +30,7 @@ auto call_value(F& function, A&&... arguments) {
 }
 
 /// One call with its arguments.
-template <class F, class... A>
-struct SingleCall {
+template <class F, class... A> struct SingleCall {
   static void write(Writer& writer, F const& function, A const&... arguments) {
     save_entry(writer, entry<Call, &run, SingleCall>);
     save_callable(writer, function);
@@ -43,14 +40,14 @@ struct SingleCall {
   static void run(Reader& reader, Writer& writer) {
     // Braces, so that the parts are read in the order they were written.
     std::tuple<F, A...> parts{load_callable<F>(reader), detail::load<A>(reader)...};
-    std::apply([&](F& function, A&... arguments) { save(writer, call_value(function, std::move(arguments)...)); },
-               parts);
+    std::apply(
+        [&](F& function, A&... arguments) { save(writer, call_value(function, std::move(arguments)...)); },
+        parts);
   }
 };
 
 /// A call for each of a run of items; the value is the vector of their results.
-template <class F, class T>
-struct ChunkCall {
+template <class F, class T> struct ChunkCall {
   using Value = none_for_void<std::remove_cvref_t<std::invoke_result_t<F&, T>>>;
 
   /// To be followed by `count` items.

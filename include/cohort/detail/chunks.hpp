@@ -17,8 +17,7 @@ inline std::size_t default_chunksize(std::size_t total, unsigned workers) {
 }
 
 /// Cuts a range into tasks that call a function for each item. Keeps an rvalue range, refers to an lvalue.
-template <class F, class Range>
-class ChunkSource {
+template <class F, class Range> class ChunkSource {
   using Reference = std::ranges::range_reference_t<Range>;
 
  public:
@@ -33,16 +32,17 @@ class ChunkSource {
   /// Writes the task for the next items, at most `size`; false, and nothing written, at the end.
   bool write(PayloadWriter& writer, std::size_t size) {
     if (at_ == std::ranges::end(range_)) return false;
-    if (size == 1) {
-      ChunkCall<F, Item>::begin(writer, function_, 1);
-      write_item(writer, *at_);
-      ++at_;
-      return true;
+    if constexpr (std::ranges::forward_range<Range>) {
+      std::size_t count = 0;
+      for (auto ahead = at_; count < size && ahead != std::ranges::end(range_); ++ahead) ++count;
+      ChunkCall<F, Item>::begin(writer, function_, count);
+      for (; count != 0; --count, ++at_) write_item(writer, *at_);
+    } else {
+      std::vector<Item> items;
+      for (; items.size() < size && at_ != std::ranges::end(range_); ++at_) items.emplace_back(*at_);
+      ChunkCall<F, Item>::begin(writer, function_, items.size());
+      for (auto const& item : items) ChunkCall<F, Item>::item(writer, item);
     }
-    std::vector<Item> items;
-    for (; items.size() < size && at_ != std::ranges::end(range_); ++at_) items.emplace_back(*at_);
-    ChunkCall<F, Item>::begin(writer, function_, items.size());
-    for (auto const& item : items) ChunkCall<F, Item>::item(writer, item);
     return true;
   }
 

@@ -17,8 +17,8 @@ struct EngineOptions {
   std::string start_method{};
 };
 
-/// What runs tasks in worker processes, under every pool and executor. Tasks go in as bytes and their outcomes come
-/// back as bytes; see src/workers.
+/// What runs tasks in worker processes, under every pool and executor. Tasks go in as bytes and their
+/// outcomes come back as bytes; see src/workers.
 ///
 /// Threads: safe. Fork: of no use in a child.
 class Engine {
@@ -31,9 +31,9 @@ class Engine {
   /// False in a forked child, where its threads and workers are not.
   virtual bool is_here() const = 0;
 
-  /// Hands in a task, whose outcome goes to `sink` under `index`. `label` names it in errors and lives as long as
-  /// the program. Throws `ValueError` after `close`, `BrokenProcessPool` when the pool is broken.
-  virtual void submit(Payload task, char const* label, std::shared_ptr<Sink> sink, std::size_t index) = 0;
+  /// Hands in a task, whose outcome goes to `sink` under `index`. `label` names it in errors. Throws
+  /// `ValueError` after `close`, `BrokenProcessPool` when the pool is broken.
+  virtual void submit(Payload task, TaskLabel label, std::shared_ptr<Sink> sink, std::size_t index) = 0;
 
   /// Waits until the sink is ready, and collects meanwhile; false when the deadline passed first.
   virtual bool wait(Sink& sink, std::optional<Timeout::Clock::time_point> deadline) = 0;

@@ -7,18 +7,37 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <typeinfo>
 #include <vector>
 
-/// How tasks end, and where that is gathered. All of it moves bytes only: nothing is decoded, and so no user code
-/// runs, before somebody asks for the result.
+/// How tasks end, and where that is gathered. All of it moves bytes only: nothing is decoded, and so no user
+/// code runs, before somebody asks for the result.
 namespace cohort::detail {
+
+/// What a task calls, to be named in errors.
+struct TaskLabel {
+  std::type_info const* type = nullptr;
+  void const* code = nullptr;  ///< of a plain function, whose type says little
+
+  /// The function's name, as far as it can be found. Slow the first time: it may read symbol tables.
+  std::string name() const;
+};
+
+template <class F> TaskLabel label_of(F const& function) {
+  if constexpr (std::is_pointer_v<F>)
+    return {&typeid(F), reinterpret_cast<void const*>(function)};
+  else
+    return {&typeid(F), nullptr};
+}
 
 /// Why a task has neither a value nor an exception of its own.
 struct Failure {
   enum class Kind { broken_pool, terminated };
   Kind kind;
   std::string message;
-  Payload cause;  ///< a pickled exception, or nothing
+  Payload cause{};   ///< a pickled exception, or nothing
+  TaskLabel task{};  ///< goes at the end of the message, if there is one
 
   /// The exception to throw, made anew for each caller.
   std::exception_ptr error() const;
@@ -47,9 +66,11 @@ class Sink {
   /// Whether one who waits for it can go on.
   virtual bool ready() const = 0;
 
-  /// Runs on the engine's callback thread as soon as `ready` would be true, which it is only when this has ended.
+  /// Runs on the engine's callback thread as soon as `ready` would be true, which it is only when this has
+  /// ended.
   std::function<void()> callback;
   bool called_back = false;
+  bool begun = false;  ///< something was submitted for it
 };
 
 /// A fixed number of outcomes, in order of submission.

@@ -10,8 +10,8 @@
 
 namespace cohort::detail {
 
-/// Pickled bytes on their way to or from a worker: on the heap when they are few, else in a block of the arena, where
-/// the other process reads them in place. Owns the block. Move-only; one thread at a time.
+/// Pickled bytes on their way to or from a worker: on the heap when they are few, else in a block of the
+/// arena, where the other process reads them in place. Owns the block. Move-only; one thread at a time.
 class Payload {
  public:
   /// What still fits into a ring, and so is copied there instead of getting a block.

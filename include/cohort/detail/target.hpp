@@ -16,8 +16,8 @@ class Target {
   virtual ~Target() = default;
   /// Calls the callable. The arguments are moved out: it can be done once.
   virtual void run() = 0;
-  /// Writes what `TargetOf::load` of the same type reads, its entry first. Throws `PicklingError` that names the
-  /// part which cannot travel.
+  /// Writes what `TargetOf::load` of the same type reads, its entry first. Throws `PicklingError` that names
+  /// the part which cannot travel.
   virtual void save(Writer& writer) const = 0;
 };
 
@@ -26,8 +26,7 @@ using LoadTarget = std::unique_ptr<Target>(Reader&);
 /// The sentence of the `PicklingError` for part `index` of a target: 0 is the callable.
 [[noreturn]] void fail_target(std::size_t index, char const* type_name);
 
-template <class F, class... A>
-class TargetOf final : public Target {
+template <class F, class... A> class TargetOf final : public Target {
  public:
   TargetOf(F function, A... arguments)
       : function_(std::move(function)), arguments_(std::move(arguments)...) {}
@@ -53,15 +52,15 @@ class TargetOf final : public Target {
   static std::unique_ptr<Target> load(Reader& reader) {
     // Braces, so that the parts are read in the order they were written.
     std::tuple<F, A...> parts{load_callable<F>(reader), detail::load<A>(reader)...};
-    return std::apply([](auto&&... part) { return std::make_unique<TargetOf>(std::move(part)...); }, std::move(parts));
+    return std::apply([](auto&&... part) { return std::make_unique<TargetOf>(std::move(part)...); },
+                      std::move(parts));
   }
 
   F function_;
   std::tuple<A...> arguments_;
 };
 
-template <class F, class... A>
-std::unique_ptr<Target> make_target(F function, A... arguments) {
+template <class F, class... A> std::unique_ptr<Target> make_target(F function, A... arguments) {
   return std::make_unique<TargetOf<F, ship_t<A>...>>(std::move(function), std::move(arguments)...);
 }
 

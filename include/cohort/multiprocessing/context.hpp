@@ -10,9 +10,11 @@
 
 /// How processes are started: Python's `multiprocessing.context`.
 ///
-/// - `fork` copies this process; anything can be passed, but locks held by other threads stay locked in the child.
+/// - `fork` copies this process; anything can be passed, but locks held by other threads stay locked in the
+/// child.
 /// - `spawn` executes this program again; safe everywhere, a millisecond or two a process.
-/// - `forkserver` forks from a small single-threaded server that was executed once; as safe as spawn, as fast as
+/// - `forkserver` forks from a small single-threaded server that was executed once; as safe as spawn, as fast
+/// as
 ///   fork, whatever the size of this process. The default once `freeze_support()` has run.
 namespace cohort::multiprocessing {
 
@@ -22,8 +24,8 @@ class Pool;
 struct PoolOptions;
 class Connection;
 
-/// To be called as the first statement of `main()` in every program that uses spawn or forkserver. Child processes
-/// do their work in it and never return from it; in the program itself it returns at once.
+/// To be called as the first statement of `main()` in every program that uses spawn or forkserver. Child
+/// processes do their work in it and never return from it; in the program itself it returns at once.
 ///
 ///     int main() {
 ///       cohort::multiprocessing::freeze_support();
@@ -40,10 +42,8 @@ class Context {
   /// "fork", "spawn" or "forkserver".
   std::string get_start_method() const { return method_; }
 
-  template <class... A>
-  multiprocessing::Process Process(A... a) const;
-  template <class... A>
-  multiprocessing::Process Process(ProcessOptions options, A... a) const;
+  template <class... A> multiprocessing::Process Process(A... a) const;
+  template <class... A> multiprocessing::Process Process(ProcessOptions options, A... a) const;
   multiprocessing::Pool Pool(std::optional<int> processes = {}) const;
   multiprocessing::Pool Pool(PoolOptions options) const;
   std::pair<Connection, Connection> Pipe(bool duplex = true) const;
@@ -58,8 +58,8 @@ class Context {
 /// Throws `ValueError` for an unknown name.
 Context get_context(std::string_view method = {});
 
-/// Settles the start method of this program; children inherit it. Thread-safe. Throws `ValueError` for an unknown
-/// name and `RuntimeError` when it was settled before, unless `force`.
+/// Settles the start method of this program; children inherit it. Thread-safe. Throws `ValueError` for an
+/// unknown name and `RuntimeError` when it was settled before, unless `force`.
 void set_start_method(std::string_view method, bool force = false);
 
 /// The start method in use, which is settled by this call: forkserver once `freeze_support()` ran, else fork.
@@ -68,9 +68,9 @@ std::string get_start_method();
 /// All methods, the default first.
 std::vector<std::string> get_all_start_methods();
 
-/// A callable that the fork server runs once before it serves, so that its children find the work done (tables
-/// built, libraries loaded). It runs in another process: what it prints or throws does not stop the program.
-/// To be called before the first process is started.
+/// A callable that the fork server runs once before it serves, so that its children find the work done
+/// (tables built, libraries loaded). It runs in another process: what it prints or throws does not stop the
+/// program. To be called before the first process is started.
 void set_forkserver_preload(Task preload);
 
 /// The processors of the machine.

@@ -28,23 +28,24 @@ void run_target(Reader& reader);
 namespace cohort::multiprocessing {
 
 struct ProcessOptions {
-  std::string name{};               ///< default "Process-1", "Process-1:2" for a grandchild
-  std::optional<bool> daemon{};     ///< default that of the creating process
-  std::optional<Context> context{}; ///< default the program's start method
+  std::string name{};                ///< default "Process-1", "Process-1:2" for a grandchild
+  std::optional<bool> daemon{};      ///< default that of the creating process
+  std::optional<Context> context{};  ///< default the program's start method
 };
 
 /// A function that runs in a process of its own: `multiprocessing.Process`.
 ///
-/// Under fork any callable and any arguments work; under spawn and forkserver they are pickled, and what cannot be
-/// throws `PicklingError` at `start()`. Arguments arrive as rvalues: take handles by value or `const&`.
+/// Under fork any callable and any arguments work; under spawn and forkserver they are pickled, and what
+/// cannot be throws `PicklingError` at `start()`. Arguments arrive as rvalues: take handles by value or
+/// `const&`.
 ///
-/// The destructor neither waits nor kills. At normal exit of the program daemonic children are terminated and the
-/// others joined; when the program is killed, daemonic children die with it and the others go on. A child that ends
-/// by an uncaught exception prints it with the process's name to stderr and has exit code 1.
+/// The destructor neither waits nor kills. At normal exit of the program daemonic children are terminated and
+/// the others joined; when the program is killed, daemonic children die with it and the others go on. A child
+/// that ends by an uncaught exception prints it with the process's name to stderr and has exit code 1.
 ///
-/// Distinct objects: safe. Shared objects: `join`, `is_alive`, `exitcode`, `terminate`, `kill`, `interrupt` and
-/// `sentinel` are safe together once `start()` has returned. After a fork only the process that created the object
-/// may use it: others get `AssertionError`, and so does every call that comes too early or twice.
+/// Distinct objects: safe. Shared objects: `join`, `is_alive`, `exitcode`, `terminate`, `kill`, `interrupt`
+/// and `sentinel` are safe together once `start()` has returned. After a fork only the process that created
+/// the object may use it: others get `AssertionError`, and so does every call that comes too early or twice.
 ///
 ///     mp::Process p(greet, "bob");
 ///     p.start();
@@ -52,11 +53,11 @@ struct ProcessOptions {
 class Process {
  public:
   template <class F, class... A>
-    requires std::invocable<F&, detail::ship_t<A>...>
+  requires std::invocable<F&, detail::ship_t<A>...>
   explicit Process(F f, A... args) : Process(ProcessOptions{}, std::move(f), std::move(args)...) {}
   template <class F, class... A>
-    requires std::invocable<F&, detail::ship_t<A>...>
-  Process(ProcessOptions options, F f, A... args) : Process(std::move(options)) {
+  requires std::invocable<F&, detail::ship_t<A>...> Process(ProcessOptions options, F f, A... args)
+      : Process(std::move(options)) {
     target(detail::make_target(std::move(f), std::move(args)...));
   }
   Process(Process&&) noexcept;
@@ -66,8 +67,8 @@ class Process {
   /// What the child runs; by default the callable. Override it in a subclass, see `ProcessOf`.
   virtual void run();
 
-  /// Starts the process. Once only. Throws `PicklingError`, `RuntimeError` where `freeze_support()` is missing,
-  /// `std::system_error` where the system refuses, `AssertionError` in a daemonic process.
+  /// Starts the process. Once only. Throws `PicklingError`, `RuntimeError` where `freeze_support()` is
+  /// missing, `std::system_error` where the system refuses, `AssertionError` in a daemonic process.
   void start();
   /// Waits for the end, at most `timeout`; whether it came tells `exitcode()`.
   void join(Timeout timeout = {});
@@ -88,7 +89,8 @@ class Process {
   std::optional<int> ident() const { return pid(); }
   /// None before the end; -N after signal N; 1 after an uncaught exception.
   std::optional<int> exitcode() const;
-  /// A descriptor that polls readable once the process ended; the object keeps it. `ValueError` before `start()`.
+  /// A descriptor that polls readable once the process ended; the object keeps it. `ValueError` before
+  /// `start()`.
   int sentinel() const;
 
   /// As in Python: `<Process name='Process-1' pid=71 parent=70 stopped exitcode=-SIGTERM>`.
@@ -123,8 +125,7 @@ class Process {
 ///       template <class Archive> void serialize(Archive& ar) { ar(whom); }
 ///       void run() override { fmt::print("hello {}\n", whom); }
 ///     };
-template <class W>
-class ProcessOf : public Process {
+template <class W> class ProcessOf : public Process {
  public:
   ProcessOf() : Process() {}
   explicit ProcessOf(ProcessOptions options) : Process(std::move(options)) {}
@@ -142,10 +143,9 @@ class ProcessOf : public Process {
 
  private:
   static void arrive(detail::Reader& reader) {
-    if constexpr (sizeof(W) == sizeof(ProcessOf))
-      cohort::detail::run_arrived(std::make_unique<W>());
-    else
-      cohort::detail::run_arrived(std::make_unique<W>(detail::load<W>(reader)));
+    auto process = std::make_unique<W>();
+    if constexpr (sizeof(W) != sizeof(ProcessOf)) detail::Codec<W>::fill(reader, *process);
+    cohort::detail::run_arrived(std::move(process));
   }
 };
 
@@ -193,12 +193,10 @@ std::optional<ParentProcess> parent_process();
 /// The children of this process that still run; reaps those that ended.
 std::vector<ProcessInfo> active_children();
 
-template <class... A>
-Process Context::Process(A... a) const {
+template <class... A> Process Context::Process(A... a) const {
   return multiprocessing::Process(ProcessOptions{{}, {}, *this}, std::move(a)...);
 }
-template <class... A>
-Process Context::Process(ProcessOptions options, A... a) const {
+template <class... A> Process Context::Process(ProcessOptions options, A... a) const {
   options.context = *this;
   return multiprocessing::Process(std::move(options), std::move(a)...);
 }

@@ -1,8 +1,9 @@
-/// A program with children, for test_life: `life METHOD DEED`. It prints "<name> <pid>" for each child when that runs.
-#include <cohort/multiprocessing.hpp>
+/// A program with children, for test_life: `life METHOD DEED`. It prints "<name> <pid>" for each child when
+/// that runs.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+#include <cohort/multiprocessing.hpp>
 
 #include <cstdio>
 #include <cstdlib>

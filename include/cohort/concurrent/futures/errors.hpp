@@ -14,8 +14,8 @@ class BrokenThreadPool : public BrokenExecutor {
  public:
   using BrokenExecutor::BrokenExecutor;
 };
-/// A worker process ended while it ran a task (the message names process, signal or exit code, and task), or the
-/// workers cannot even start.
+/// A worker process ended while it ran a task (the message names process, signal or exit code, and task), or
+/// the workers cannot even start.
 class BrokenProcessPool : public BrokenExecutor {
  public:
   using BrokenExecutor::BrokenExecutor;
