@@ -30,7 +30,7 @@ template <class F, class Range> class ChunkSource {
   ChunkSource& operator=(ChunkSource const&) = delete;
 
   /// Writes the task for the next items, at most `size`; false, and nothing written, at the end.
-  bool write(PayloadWriter& writer, std::size_t size) {
+  bool write(Writer& writer, std::size_t size) {
     if (at_ == std::ranges::end(range_)) return false;
     if constexpr (std::ranges::forward_range<Range>) {
       std::size_t count = 0;

@@ -1,4 +1,5 @@
 #pragma once
+#include <cohort/detail/codec_classes.hpp>
 #include <cohort/detail/picklable.hpp>
 
 #include <algorithm>
