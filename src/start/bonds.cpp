@@ -30,7 +30,8 @@ void Bonds::undo(pid_t pid) {
 }
 
 std::shared_ptr<Child> Bonds::child(Identity const& identity, pid_t pid, os::Descriptor pidfd) {
-  if (pidfd) sentinel = {std::move(pidfd), true};
+  // valgrind gives a pidfd with the clone but takes none to send a signal to: there the pipe stays.
+  if (pidfd && !sentinel.readable) sentinel = {std::move(pidfd), true};
   if (!sentinel.readable) {  // it ended, and somebody else waited for it, before it could be opened
     sentinel.readable = os::make_lifeline().child_end;
   }
