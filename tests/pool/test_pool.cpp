@@ -84,8 +84,12 @@ TEST_CASE("an input range without a size is mapped too") {
   FOR_EACH_START_METHOD();
   mp::Pool pool(2);
   std::istringstream text("1 2 3 4 5");
-  std::ranges::subrange numbers{std::istream_iterator<int>(text), std::istream_iterator<int>()};
-  CHECK(pool.map(square, numbers) == std::vector{1, 4, 9, 16, 25});
+  struct Numbers {
+    std::istream* text;
+    std::istream_iterator<int> begin() const { return *text; }
+    std::istream_iterator<int> end() const { return {}; }
+  };
+  CHECK(pool.map(square, Numbers{&text}) == std::vector{1, 4, 9, 16, 25});
 }
 
 TEST_CASE("exceptions arrive as themselves, with the place of the throw") {

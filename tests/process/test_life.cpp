@@ -1,3 +1,4 @@
+// labels: timing
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -132,7 +133,8 @@ TEST_CASE("when a program with a pool is killed no worker outlives it by half a 
   REQUIRE(seen.count("busy") == 3);
   ::kill(life.pid, SIGKILL);
   life.wait();
-  for (auto [it, end] = seen.equal_range("busy"); it != end; ++it)
+  auto const busy = seen.equal_range("busy");
+  for (auto it = busy.first; it != busy.second; ++it)
     CHECK(eventually([&] { return !runs(it->second); }, 500ms));
 }
 
