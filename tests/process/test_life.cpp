@@ -146,7 +146,7 @@ TEST_CASE("exit with a busy pool ends at once") {
   CHECK(life.wait() == 0);
   CHECK(std::chrono::steady_clock::now() - begin < 2s);
   life.read_lines(100);
-  for (auto const& [name, pid] : life.seen()) CHECK(eventually([&] { return !runs(pid); }, 500ms));
+  for (auto const& child : life.seen()) CHECK(eventually([&] { return !runs(child.second); }, 500ms));
 }
 
 TEST_CASE("daemons of a child that is killed die with it") {
