@@ -87,6 +87,7 @@ struct Walk {
 struct Snapshot {
   unsigned long long changes = 0;
   std::vector<Module> modules;
+  Snapshot const* previous = nullptr;  ///< kept for those that still read it
 };
 std::atomic<Snapshot const*> latest{nullptr};
 
@@ -111,6 +112,7 @@ std::vector<Module> const& modules() {
     Walk walk{0, &fresh->modules};
     ::dl_iterate_phdr(&Walk::visit, &walk);
     fresh->changes = walk.changes;
+    fresh->previous = snapshot;
     latest.store(fresh, std::memory_order_release);
     snapshot = fresh;
   }
