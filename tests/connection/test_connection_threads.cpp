@@ -1,4 +1,3 @@
-// labels: thread
 /// One connection in several threads: turns, closing under a call, and forks among them.
 #include <catch2/catch.hpp>
 

@@ -60,7 +60,9 @@ template <class Map> void list_new(std::string& report, char const* word, Map co
 std::string difference(Belongings const& before, Belongings const& after) {
   std::string report;
   list_new(report, "", before.children, after.children);
+#ifndef __SANITIZE_THREAD__  // which starts a thread of its own with the program's first
   list_new(report, "", before.threads, after.threads);
+#endif
   list_new(report, "", before.descriptors, after.descriptors);
   list_new(report, "closed: ", after.descriptors, before.descriptors);
   for (auto const& path : new_shared_memory(before.shared_memory, ::getpid())) report += "\n  " + path;
