@@ -2,6 +2,8 @@
 
 #include <cohort/errors.hpp>
 
+#include "os/cgroup.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,34 +26,11 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-/// The least limit on the way from a control group up to the root of its hierarchy. In a container the path
-/// may be the host's and not exist here, but the root then is the container's group.
-std::uint64_t group_limit(std::string const& root, std::string path, char const* file) {
-  std::uint64_t least = UINT64_MAX;
-  for (;;) {
-    std::string text;
-    if (std::ifstream(root + path + "/" + file) >> text)
-      if (auto const limit = number(text)) least = std::min(least, *limit);  // v2 says "max" for none
-    auto const slash = path.rfind('/');
-    if (slash == std::string::npos) return least;
-    path.resize(slash);
-  }
-}
-
-/// Reads "<id>:<controllers>:<path>" lines; version 2's has an empty list of controllers.
+/// The least limit of the control groups; version 2 says "max" for none.
 std::uint64_t control_group_limit() {
   std::uint64_t least = UINT64_MAX;
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    auto const first = line.find(':');
-    auto const second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    auto const controllers = "," + line.substr(first + 1, second - first - 1) + ",";
-    auto const path = line.substr(second + 1);
-    if (controllers == ",,") least = std::min(least, group_limit("/sys/fs/cgroup", path, "memory.max"));
-    if (controllers.find(",memory,") != std::string::npos)
-      least = std::min(least, group_limit("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes"));
-  }
+  for (auto const& text : os::control_group_values("memory", "memory.max", "memory.limit_in_bytes"))
+    if (auto const limit = number(text)) least = std::min(least, *limit);
   return least;
 }
 
